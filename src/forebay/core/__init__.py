@@ -1,0 +1,1 @@
+"""What is true: windows, states, money, projects and errors. Pure, standard library only."""

@@ -1,0 +1,335 @@
+"""OpenAI's Chat Completions: body to turn, deltas to chunks and to the final object.
+
+Source of the wire facts: OpenAI's API reference and OpenAPI document. One choice per call: `n` above
+one is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from forebay.core.clock import seconds_of
+from forebay.core.errors import ForebayError, InvalidParameter, MissingParameter
+from forebay.core.money import Usage
+from forebay.core.requests import RequestStatus
+from forebay.dialects.dialect import Call, DialectName, ErrorReply, Outcome, Wishes, Writer
+from forebay.dialects.errors import openai_error
+from forebay.dialects.parameters import Parameters, Refusal
+from forebay.dialects.turn import Answer, Delta, JsonObject, ToolCall, ToolCallPiece, Turn
+from forebay.dialects.wire import DONE, data, read
+
+SAMPLING = frozenset(
+    {
+        "temperature",
+        "top_p",
+        "stop",
+        "seed",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "reasoning_effort",
+    }
+)
+
+PARAMETERS = Parameters(
+    honoured=SAMPLING
+    | {
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "max_completion_tokens",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "response_format",
+        "metadata",
+        "service_tier",
+    },
+    refused={
+        "n": Refusal(reason="one choice per call is supported", neutral=(1,)),
+        "store": Refusal(reason="stored chat completions are not kept here", neutral=(False,)),
+        "modalities": Refusal(reason="only text is supported", neutral=(["text"],)),
+        "audio": Refusal(reason="only text is supported"),
+        "functions": Refusal(reason="use 'tools'", neutral=([],)),
+        "function_call": Refusal(reason="use 'tool_choice'", neutral=("none", "auto")),
+        "web_search_options": Refusal(reason="no web search runs here"),
+    },
+    without_effect=frozenset(
+        {
+            "user",
+            "safety_identifier",
+            "prompt_cache_key",
+            "prompt_cache_retention",
+            "prediction",
+            "verbosity",
+            "moderation",
+        }
+    ),
+)
+
+_Text = Annotated[str, msgspec.Meta(max_length=512)]
+_Key = Annotated[str, msgspec.Meta(max_length=64)]
+Metadata = Annotated[dict[_Key, _Text], msgspec.Meta(max_length=16)]
+"""OpenAI's limits: 16 pairs, keys of 64 characters, values of 512, all strings."""
+
+
+class _Message(msgspec.Struct):
+    role: str
+    content: str | list[JsonObject] | None = None
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool = False
+
+
+class _Body(msgspec.Struct):
+    model: str
+    messages: Annotated[list[_Message], msgspec.Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    presence_penalty: Annotated[float, msgspec.Meta(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, msgspec.Meta(ge=-2, le=2)] | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    reasoning_effort: str | None = None
+    tools: list[JsonObject] | None = None
+    tool_choice: str | JsonObject | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: JsonObject | None = None
+    metadata: Metadata | None = None
+    service_tier: str | None = None
+
+
+class ChatDialect:
+    """Chat Completions."""
+
+    name = DialectName.CHAT
+
+    def id_prefix(self) -> str:
+        """Return the prefix of completion ids."""
+        return "chatcmpl-"
+
+    def parse(self, body: JsonObject) -> tuple[Turn, Wishes]:
+        """Return what the body asks for; raises `RequestRejected` with the field's name."""
+        PARAMETERS.check(body)
+        shape = read(body, _Body)
+        if shape.stream_options is not None and not shape.stream:
+            raise InvalidParameter(
+                "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+                param="stream_options",
+            )
+        _check_formats(shape)
+        messages = body["messages"]
+        assert isinstance(messages, list)
+        turn = Turn(
+            model=shape.model,
+            messages=messages,
+            tools=shape.tools or [],
+            tool_choice=shape.tool_choice,
+            parallel_tool_calls=shape.parallel_tool_calls,
+            response_format=shape.response_format,
+            sampling={
+                name: value
+                for name, value in body.items()
+                if name in SAMPLING and value is not None
+            },
+            max_output_tokens=shape.max_completion_tokens or shape.max_tokens,
+            extra=PARAMETERS.unknown(body),
+        )
+        wishes = Wishes(
+            is_streamed=bool(shape.stream),
+            service_tier=shape.service_tier,
+            metadata=shape.metadata or {},
+        )
+        return turn, wishes
+
+    def final(self, call: Call, outcome: Outcome) -> JsonObject:
+        """Return the `chat.completion` object."""
+        answer = outcome.answer
+        completion: JsonObject = {
+            "id": call.id,
+            "object": "chat.completion",
+            "created": seconds_of(call.created_at),
+            "model": call.turn.model,
+            "choices": [
+                {
+                    "index": 0,
+                    "message": _message(answer),
+                    "logprobs": _logprobs(answer.logprobs),
+                    "finish_reason": _finish_reason(answer),
+                }
+            ],
+            "usage": usage_object(answer.usage or Usage()),
+            "service_tier": call.service_tier,
+        }
+        if outcome.extension:
+            completion["forebay"] = outcome.extension
+        return completion
+
+    def writer(self, call: Call) -> Writer:
+        """Return a writer of `chat.completion.chunk` events."""
+        return ChatWriter(call)
+
+    def error(self, error: ForebayError, *, request_id: str) -> ErrorReply:
+        """Return the error in OpenAI's words."""
+        return openai_error(error)
+
+
+class ChatWriter:
+    """Writes the chunks of one streamed completion.
+
+    The finish chunk is held back until `close`, so that everything is settled before it is sent.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._head: JsonObject = {
+            "id": call.id,
+            "object": "chat.completion.chunk",
+            "created": seconds_of(call.created_at),
+            "model": call.turn.model,
+            "service_tier": call.service_tier,
+        }
+        options = call.body.get("stream_options")
+        self._is_usage_wanted = isinstance(options, dict) and bool(options.get("include_usage"))
+        if self._is_usage_wanted:
+            self._head["usage"] = None
+
+    def open(self) -> bytes:
+        """Return the chunk that names the role."""
+        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+
+    def write(self, deltas: list[Delta]) -> bytes:
+        """Return a chunk for each delta that carries output."""
+        return b"".join([self._piece(delta) for delta in deltas])
+
+    def close(self, outcome: Outcome) -> bytes:
+        """Return the finish chunk, the usage if asked for, and `[DONE]`; or the error."""
+        if outcome.status is RequestStatus.FAILED:
+            assert outcome.error is not None
+            return data(openai_error(outcome.error).body) + DONE
+        answer = outcome.answer
+        finish = self._object([_choice({}, finish_reason=_finish_reason(answer))])
+        if not self._is_usage_wanted:
+            return data({**finish, "forebay": outcome.extension}) + DONE
+        usage = {**self._object([]), "usage": usage_object(answer.usage or Usage())}
+        return data(finish) + data({**usage, "forebay": outcome.extension}) + DONE
+
+    def _piece(self, delta: Delta) -> bytes:
+        fields: JsonObject = {}
+        if delta.text:
+            fields["content"] = delta.text
+        if delta.reasoning:
+            fields["reasoning_content"] = delta.reasoning
+        if delta.refusal:
+            fields["refusal"] = delta.refusal
+        if delta.tool_calls:
+            fields["tool_calls"] = [_tool_piece(piece) for piece in delta.tool_calls]
+        if not fields and not delta.logprobs:
+            return b""
+        return self._chunk(fields, logprobs=_logprobs(list(delta.logprobs)))
+
+    def _chunk(self, fields: JsonObject, *, logprobs: JsonObject | None = None) -> bytes:
+        return data(self._object([_choice(fields, logprobs=logprobs)]))
+
+    def _object(self, choices: list[JsonObject]) -> JsonObject:
+        return {**self._head, "choices": choices}
+
+
+def usage_object(usage: Usage) -> JsonObject:
+    """Return usage in the words of Chat Completions."""
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
+
+
+def _check_formats(shape: _Body) -> None:
+    for index, message in enumerate(shape.messages):
+        if message.role not in ("system", "developer", "user", "assistant", "tool", "function"):
+            raise InvalidParameter(
+                f"Invalid value: '{message.role}'. Supported values are: 'system', 'developer', "
+                "'user', 'assistant' and 'tool'.",
+                param=f"messages[{index}].role",
+            )
+    for index, tool in enumerate(shape.tools or []):
+        if tool.get("type") != "function" or not isinstance(tool.get("function"), dict):
+            raise InvalidParameter(
+                "Only tools of type 'function', with a 'function' object, are supported.",
+                param=f"tools[{index}]",
+            )
+    if shape.response_format is not None:
+        kind = shape.response_format.get("type")
+        if kind not in ("text", "json_object", "json_schema"):
+            raise InvalidParameter(
+                f"Invalid value: '{kind}'. Supported values are: 'text', 'json_object' and "
+                "'json_schema'.",
+                param="response_format.type",
+            )
+        if kind == "json_schema" and "json_schema" not in shape.response_format:
+            raise MissingParameter("response_format.json_schema")
+    if shape.top_logprobs and not shape.logprobs:
+        raise InvalidParameter(
+            "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
+            param="top_logprobs",
+        )
+
+
+def _message(answer: Answer) -> JsonObject:
+    message: JsonObject = {
+        "role": "assistant",
+        "content": answer.text if answer.text_parts or not answer.tool_calls else None,
+        "refusal": answer.refusal or None,
+    }
+    if answer.reasoning_parts:
+        message["reasoning_content"] = answer.reasoning
+    if answer.tool_calls:
+        message["tool_calls"] = [_tool_call(call) for call in answer.tool_calls]
+    return message
+
+
+def _tool_call(call: ToolCall) -> JsonObject:
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+
+
+def _tool_piece(piece: ToolCallPiece) -> JsonObject:
+    function: JsonObject = {"arguments": piece.arguments}
+    if piece.name is not None:
+        function["name"] = piece.name
+    fields: JsonObject = {"index": piece.index, "function": function}
+    if piece.id is not None:
+        fields |= {"id": piece.id, "type": "function"}
+    return fields
+
+
+def _choice(
+    fields: JsonObject, *, logprobs: JsonObject | None = None, finish_reason: str | None = None
+) -> JsonObject:
+    return {"index": 0, "delta": fields, "logprobs": logprobs, "finish_reason": finish_reason}
+
+
+def _logprobs(tokens: list[JsonObject]) -> JsonObject | None:
+    return {"content": tokens, "refusal": None} if tokens else None
+
+
+def _finish_reason(answer: Answer) -> str:
+    return answer.finish_reason or "stop"

@@ -1,0 +1,121 @@
+"""What every inference API offers to the lanes: one body in, one turn; deltas in, one answer out.
+
+A dialect is stateless. The state of one answer being written lives in the `Writer` that it makes:
+the lanes feed it deltas and send what it returns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from forebay.core.clock import Instant
+from forebay.core.errors import ForebayError
+from forebay.core.requests import RequestStatus
+from forebay.dialects.turn import Answer, Delta, JsonObject, Turn
+
+
+class DialectName(StrEnum):
+    """The inference APIs; the values are stored."""
+
+    CHAT = "chat"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a body asks for beyond the turn itself: delivery, window, and what to keep."""
+
+    is_streamed: bool = False
+    is_background: bool = False
+    is_stored: bool = False
+    service_tier: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One parsed call. `body` is what the caller sent (answers echo parts of it)."""
+
+    id: str
+    created_at: Instant
+    body: JsonObject
+    turn: Turn
+    wishes: Wishes
+    window: str
+    service_tier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a turn stands or ended, as a final object shows it.
+
+    `answer` is what was produced (empty while queued); `error` is set when `status` is failed;
+    `extension` is what goes under the key `forebay`.
+    """
+
+    status: RequestStatus
+    answer: Answer = field(default_factory=Answer)
+    finished_at: Instant | None = None
+    error: ForebayError | None = None
+    extension: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """An error as the caller's API says it."""
+
+    status: int
+    body: JsonObject
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Writer(Protocol):
+    """Writes one streamed answer as server-sent events. Each call returns the bytes to send."""
+
+    def open(self) -> bytes:
+        """Return the events that come before the first delta."""
+        ...
+
+    def write(self, deltas: list[Delta]) -> bytes:
+        """Return the events for these deltas; empty when they show nothing."""
+        ...
+
+    def close(self, outcome: Outcome) -> bytes:
+        """Return the events that end a stream: completed, incomplete, or failed."""
+        ...
+
+
+class Dialect(Protocol):
+    """One inference API."""
+
+    name: DialectName
+
+    def parse(self, body: JsonObject) -> tuple[Turn, Wishes]:
+        """Return what the body asks for; raises `RequestRejected` with the field's name."""
+        ...
+
+    def final(self, call: Call, outcome: Outcome) -> JsonObject:
+        """Return the answer as one object."""
+        ...
+
+    def writer(self, call: Call) -> Writer:
+        """Return a writer for the streamed answer of `call`."""
+        ...
+
+    def error(self, error: ForebayError, *, request_id: str) -> ErrorReply:
+        """Return the error in this API's words."""
+        ...
+
+    def id_prefix(self) -> str:
+        """Return the prefix of the ids of this API's answers."""
+        ...
+
+
+def final_status(answer: Answer) -> RequestStatus:
+    """Return the status of a turn that ran to its end."""
+    if answer.finish_reason in ("length", "content_filter"):
+        return RequestStatus.INCOMPLETE
+    return RequestStatus.COMPLETED

@@ -1,0 +1,91 @@
+"""Errors as OpenAI and Anthropic say them: statuses, types, codes and bodies.
+
+Sources: OpenAI's error guide and OpenAPI document (`error` with message, type, param, code; all four
+keys present), Anthropic's error page (`type: error`, `error.type`, `request_id`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forebay.core import errors
+from forebay.core.errors import ForebayError
+from forebay.dialects.dialect import ErrorReply
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    status: int
+    openai_type: str
+    anthropic_type: str
+
+
+# The most specific class of an error's family decides, so subclasses need no line of their own.
+_TABLE: dict[type[ForebayError], _Words] = {
+    errors.UnknownModel: _Words(404, "invalid_request_error", "not_found_error"),
+    errors.BodyTooLarge: _Words(413, "invalid_request_error", "request_too_large"),
+    errors.RequestRejected: _Words(400, "invalid_request_error", "invalid_request_error"),
+    errors.NotAuthenticated: _Words(401, "invalid_request_error", "authentication_error"),
+    errors.NotPermitted: _Words(403, "invalid_request_error", "permission_error"),
+    errors.NotFound: _Words(404, "invalid_request_error", "not_found_error"),
+    errors.MethodNotAllowed: _Words(405, "invalid_request_error", "invalid_request_error"),
+    errors.Conflict: _Words(409, "invalid_request_error", "conflict_error"),
+    errors.Overloaded: _Words(429, "rate_limit_error", "rate_limit_error"),
+    errors.TurnTimedOut: _Words(504, "server_error", "timeout_error"),
+    errors.EngineBusy: _Words(503, "server_error", "overloaded_error"),
+    errors.EngineUnavailable: _Words(503, "server_error", "overloaded_error"),
+    errors.EngineError: _Words(502, "server_error", "api_error"),
+    ForebayError: _Words(500, "server_error", "api_error"),
+}
+
+# OpenAI sends a null code for these; ours would only repeat the status.
+_WITHOUT_CODE = (errors.NotFound, errors.Conflict)
+
+_ANTHROPIC_OVERLOADED = 529
+
+
+def openai_error(error: ForebayError) -> ErrorReply:
+    """Return the error as OpenAI's APIs say it."""
+    words = _words(error)
+    code = None if isinstance(error, _WITHOUT_CODE) else error.code
+    body = {
+        "error": {
+            "message": str(error),
+            "type": words.openai_type,
+            "param": error.param,
+            "code": code,
+        }
+    }
+    return ErrorReply(words.status, dict(body), _headers(error, words.status))
+
+
+def anthropic_error(error: ForebayError, *, request_id: str) -> ErrorReply:
+    """Return the error as Anthropic's API says it."""
+    words = _words(error)
+    status = words.status
+    if words.anthropic_type == "overloaded_error":
+        status = _ANTHROPIC_OVERLOADED
+    body = {
+        "type": "error",
+        "error": {"type": words.anthropic_type, "message": str(error)},
+        "request_id": request_id,
+    }
+    return ErrorReply(status, dict(body), _headers(error, status))
+
+
+def _words(error: ForebayError) -> _Words:
+    for family in type(error).__mro__:
+        if family in _TABLE:
+            return _TABLE[family]
+    raise AssertionError("every ForebayError has ForebayError in its family")
+
+
+def _headers(error: ForebayError, status: int) -> dict[str, str]:
+    # The vendors' SDKs retry 409, 429 and every 5xx unless told otherwise.
+    headers = {}
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if retry_after_s is not None:
+        headers["retry-after"] = str(max(1, round(retry_after_s)))
+    if status == 409 or isinstance(error, errors.TurnTimedOut):
+        headers["x-should-retry"] = "false"
+    return headers

@@ -1,0 +1,43 @@
+"""Every official parameter of an API is in one of three classes; this is the table and its check."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from forebay.core.errors import UnsupportedParameter
+from forebay.dialects.turn import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a parameter is refused, and the values that change nothing and are let through."""
+
+    reason: str
+    neutral: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """The official parameters of one API: honoured, refused by name, accepted without effect."""
+
+    honoured: frozenset[str]
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    without_effect: frozenset[str] = frozenset()
+
+    def check(self, body: JsonObject) -> None:
+        """Raise `UnsupportedParameter` for the first refused one that would change the result."""
+        for name in self.refused.keys() & body.keys():
+            value = body[name]
+            refusal = self.refused[name]
+            if value is not None and value not in refusal.neutral:
+                raise UnsupportedParameter(name, refusal.reason)
+
+    def unknown(self, body: JsonObject) -> JsonObject:
+        """Return the fields that this API does not define: the engine may know them."""
+        known: Collection[str] = self.honoured
+        return {
+            name: value
+            for name, value in body.items()
+            if name not in known and name not in self.without_effect and name not in self.refused
+        }

@@ -1,0 +1,262 @@
+"""What we say to engines, and what they answer: streamed Chat Completions, in every engine's accent.
+
+The reader is on the hottest path of the house: a stream's chunks are decoded together, by one call
+for all that one read brought, and event by event only when that fails.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from forebay.core.errors import (
+    ContextTooLong,
+    EngineBusy,
+    EngineFailed,
+    ForebayError,
+    PromptRejected,
+)
+from forebay.core.money import Usage
+from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece, Turn
+from forebay.dialects.wire import encode
+
+MAX_EVENT_BYTES = 32 * 1024 * 1024
+
+
+def encode_turn(turn: Turn, *, model: str, extra: JsonObject) -> bytes:
+    """Return the body of a streamed chat completion for `turn`, under the engine's model name."""
+    body: JsonObject = {
+        **turn.extra,
+        **turn.sampling,
+        "model": model,
+        "messages": turn.messages,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if turn.max_output_tokens is not None:
+        body["max_tokens"] = turn.max_output_tokens
+    # Some engines put the tools into the prompt even when none may be called.
+    if turn.tools and turn.tool_choice != "none":
+        body["tools"] = turn.tools
+        if turn.tool_choice is not None:
+            body["tool_choice"] = turn.tool_choice
+        if turn.parallel_tool_calls is not None:
+            body["parallel_tool_calls"] = turn.parallel_tool_calls
+    if turn.response_format is not None:
+        body["response_format"] = turn.response_format
+    if extra:
+        body.update(extra)
+    return encode(body)
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolPiece(msgspec.Struct):
+    index: int = 0
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_ToolPiece] | None = None
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[JsonObject] | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Message = msgspec.field(default_factory=_Message)
+    logprobs: _Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class _InputDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int | None = 0
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+    error: object = None
+
+
+_chunks = msgspec.json.Decoder(list[_Chunk])
+_chunk = msgspec.json.Decoder(_Chunk)
+
+
+class ChunkReader:
+    """Reads the bytes of one engine stream as deltas.
+
+    `is_done` turns true at `[DONE]`; an engine that leaves it out has still answered when a finish
+    reason came.
+    """
+
+    __slots__ = ("_rest", "has_finished", "is_done")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self.is_done = False
+        self.has_finished = False
+
+    def feed(self, piece: bytes) -> list[Delta]:
+        """Return the deltas that `piece` completes; raises `EngineFailed` for what is no answer."""
+        buffer = self._rest + piece if self._rest else piece
+        if b"\r" in buffer:
+            buffer = buffer.replace(b"\r\n", b"\n")
+        end = buffer.rfind(b"\n\n")
+        if end < 0:
+            if len(buffer) > MAX_EVENT_BYTES:
+                raise EngineFailed("the engine sent an event without an end")
+            self._rest = buffer
+            return []
+        self._rest = buffer[end + 2 :]
+        return self._deltas(self._decode(buffer[:end]))
+
+    def _decode(self, events: bytes) -> list[_Chunk]:
+        if events.startswith(b"data: {"):
+            body = events[6:]
+            is_done = body.endswith(b"\n\ndata: [DONE]")
+            if is_done:
+                body = body[:-14]
+            # A raw line feed cannot stand inside JSON text, so this splits nothing but events.
+            try:
+                chunks = _chunks.decode(b"[" + body.replace(b"\n\ndata: ", b",") + b"]")
+            except msgspec.MsgspecError:
+                pass
+            else:
+                self.is_done = self.is_done or is_done
+                return chunks
+        return self._decode_one_by_one(events)
+
+    def _decode_one_by_one(self, events: bytes) -> list[_Chunk]:
+        chunks = []
+        for event in events.split(b"\n\n"):
+            lines = event.split(b"\n")
+            data = b"\n".join([line[5:].lstrip(b" ") for line in lines if line[:5] == b"data:"])
+            if not data:
+                continue
+            if data == b"[DONE]":
+                self.is_done = True
+                continue
+            try:
+                chunks.append(_chunk.decode(data))
+            except msgspec.MsgspecError as error:
+                raise EngineFailed(f"the engine sent an unreadable event: {error}") from None
+        return chunks
+
+    def _deltas(self, chunks: list[_Chunk]) -> list[Delta]:
+        deltas = []
+        for chunk in chunks:
+            if chunk.error is not None:
+                raise stream_error(chunk.error)
+            usage = None if chunk.usage is None else _usage(chunk.usage)
+            if not chunk.choices:
+                if usage is not None:
+                    deltas.append(Delta(usage=usage))
+                continue
+            choice = chunk.choices[0]
+            message = choice.delta
+            finish_reason = choice.finish_reason
+            if finish_reason is not None:
+                self.has_finished = True
+            elif usage is None and message.content and choice.logprobs is None:
+                if not (message.tool_calls or message.reasoning_content or message.reasoning):
+                    deltas.append(Delta(text=message.content))
+                    continue
+            delta = _delta(choice, usage)
+            if delta is not None:
+                deltas.append(delta)
+        return deltas
+
+
+def _delta(choice: _Choice, usage: Usage | None) -> Delta | None:
+    message = choice.delta
+    logprobs = () if choice.logprobs is None else tuple(choice.logprobs.content or ())
+    delta = Delta(
+        text=message.content or "",
+        reasoning=message.reasoning_content or message.reasoning or "",
+        refusal=message.refusal or "",
+        tool_calls=tuple([_tool_piece(piece) for piece in message.tool_calls or ()]),
+        logprobs=logprobs,
+        finish_reason=choice.finish_reason,
+        usage=usage,
+    )
+    return None if delta == _NOTHING else delta
+
+
+_NOTHING = Delta()
+
+
+def _tool_piece(piece: _ToolPiece) -> ToolCallPiece:
+    function = piece.function or _Function()
+    return ToolCallPiece(piece.index, piece.id, function.name, function.arguments or "")
+
+
+def _usage(usage: _Usage) -> Usage:
+    cached = usage.prompt_tokens_details
+    reasoning = usage.completion_tokens_details
+    return Usage(
+        input_tokens=usage.prompt_tokens,
+        cached_tokens=(cached.cached_tokens or 0) if cached else 0,
+        output_tokens=usage.completion_tokens or 0,
+        reasoning_tokens=(reasoning.reasoning_tokens or 0) if reasoning else 0,
+    )
+
+
+def stream_error(error: object) -> ForebayError:
+    """Return the error that an engine sent inside a stream it had begun with 200."""
+    code = error.get("code") if isinstance(error, dict) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    return engine_error(status, encode({"error": error}), retry_after_s=None)
+
+
+def engine_error(status: int, body: bytes, *, retry_after_s: float | None) -> ForebayError:
+    """Return what an engine's error answer means for the caller.
+
+    429 and 503 mean busy, other 5xx a failure; a 4xx is the caller's own and its words are passed on.
+    401, 403 and 404 are ours to mend (a wrong engine key or model name), so they count as failures.
+    """
+    message = _message_of(body)
+    if status in (429, 503):
+        return EngineBusy(f"the engine is busy ({status})", retry_after_s=retry_after_s)
+    if status >= 500 or status in (401, 403, 404, 408):
+        return EngineFailed(f"the engine answered {status}: {message}")
+    if "context" in message and ("exceed" in message or "length" in message):
+        return ContextTooLong(message)
+    return PromptRejected(message)
+
+
+class _ErrorDetail(msgspec.Struct):
+    message: str = ""
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _ErrorDetail | str = ""
+    message: str = ""
+
+
+def _message_of(body: bytes) -> str:
+    try:
+        shape = msgspec.json.decode(body, type=_ErrorBody)
+    except msgspec.MsgspecError:
+        return "no readable reason"
+    detail = shape.error if isinstance(shape.error, str) else shape.error.message
+    return (detail or shape.message or "no reason given")[:2000]

@@ -1,0 +1,68 @@
+"""JSON and server-sent events as bytes, and the reading of a body with errors that name the field."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from forebay.core.errors import InvalidJson, InvalidType, MissingParameter
+from forebay.dialects.turn import JsonObject
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+encode = _encoder.encode
+"""Encode a JSON value as UTF-8 bytes."""
+
+DONE = b"data: [DONE]\n\n"
+
+
+def decode_object(body: bytes) -> JsonObject:
+    """Return the body as a JSON object; raises `InvalidJson` for anything else."""
+    try:
+        value = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidJson(f"The body is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidJson("The body must be a JSON object.")
+    return value
+
+
+def event(name: str, payload: object) -> bytes:
+    """Return one named server-sent event."""
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), _encoder.encode(payload))
+
+
+def data(payload: object) -> bytes:
+    """Return one unnamed server-sent event."""
+    return b"data: %s\n\n" % _encoder.encode(payload)
+
+
+def read(body: JsonObject, shape: type[T]) -> T:
+    """Return the body as `shape`, ignoring fields that the shape does not name.
+
+    Raises `MissingParameter` or `InvalidType`, with the path of the field as OpenAI writes it
+    (`messages[0].role`).
+    """
+    try:
+        return msgspec.convert(body, shape)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error)) from None
+
+
+_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
+
+
+def _explained(message: str) -> InvalidType | MissingParameter:
+    found = _PATH.search(message)
+    path = found["path"].lstrip(".") if found else ""
+    reason = _PATH.sub("", message)
+    missing = _MISSING.match(reason)
+    if missing:
+        return MissingParameter(f"{path}.{missing['name']}" if path else missing["name"])
+    return InvalidType(f"Invalid type for '{path}': {reason[:1].lower()}{reason[1:]}.", param=path)

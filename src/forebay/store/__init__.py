@@ -1,0 +1,1 @@
+"""What is kept: durable records by noun, SQL by name, and blobs."""

@@ -1,0 +1,181 @@
+"""Blobs on local disk: immutable once committed, and really on the disk by then.
+
+A blob is written to a temporary file, synced, renamed to its name, and the folder is synced; only then
+may a row name it. What a crash leaves behind is an unnamed temporary file, swept at the next start.
+All file work happens in threads of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ParamSpec, Protocol, TypeVar
+
+from forebay.core.ids import NewId
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PIECE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A committed blob."""
+
+    id: str
+    size_bytes: int
+    sha256: str
+
+
+class BlobWriter(Protocol):
+    """A blob that is being written. Exactly one of `commit` and `abandon` ends it."""
+
+    async def write(self, piece: bytes) -> None:
+        """Add bytes at the end."""
+        ...
+
+    async def commit(self) -> Blob:
+        """Make the blob durable; it can be read from now on."""
+        ...
+
+    async def abandon(self) -> None:
+        """Leave nothing behind."""
+        ...
+
+
+class Blobs(Protocol):
+    """Where bodies are kept."""
+
+    async def create(self) -> BlobWriter:
+        """Begin a blob."""
+        ...
+
+    async def put(self, content: bytes) -> Blob:
+        """Keep `content` durably as a blob."""
+        ...
+
+    async def get(self, blob_id: str) -> bytes:
+        """Return the whole of a blob; for those known to be small."""
+        ...
+
+    def read(self, blob_id: str) -> AsyncIterator[bytes]:
+        """Return a blob in pieces."""
+        ...
+
+    async def delete(self, blob_id: str) -> None:
+        """Forget a blob, if it is there."""
+        ...
+
+
+class LocalBlobs:
+    """Blobs in a folder, spread over 256 sub-folders."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        new_id: NewId,
+        sync: Callable[[int], None] = os.fsync,
+    ) -> None:
+        self._folder = folder
+        self._new_id = new_id
+        self._sync = sync
+        self._threads = ThreadPoolExecutor(2, "forebay-blobs")
+        self._temporary = folder / "incoming"
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        for leftover in self._temporary.iterdir():
+            leftover.unlink()
+
+    async def create(self) -> BlobWriter:
+        """Begin a blob."""
+        blob_id = self._new_id("blob_")
+        file = await self.run(open, self._temporary / blob_id, "wb")
+        return _LocalWriter(self, blob_id, file)
+
+    async def put(self, content: bytes) -> Blob:
+        """Keep `content` durably as a blob."""
+        writer = await self.create()
+        await writer.write(content)
+        return await writer.commit()
+
+    async def get(self, blob_id: str) -> bytes:
+        """Return the whole of a blob; for those known to be small."""
+        return await self.run(self._path(blob_id).read_bytes)
+
+    async def read(self, blob_id: str) -> AsyncIterator[bytes]:
+        """Return a blob in pieces."""
+        file = await self.run(open, self._path(blob_id), "rb")
+        try:
+            while piece := await self.run(file.read, PIECE_BYTES):
+                yield piece
+        finally:
+            file.close()
+
+    async def delete(self, blob_id: str) -> None:
+        """Forget a blob, if it is there."""
+        await self.run(self._path(blob_id).unlink, missing_ok=True)
+
+    def close(self) -> None:
+        """Wait for running file work, then end the threads."""
+        self._threads.shutdown()
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do file work in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: work(*args, **kwargs))
+
+    def commit(self, blob_id: str, file: BinaryIO) -> None:
+        """Sync the file, give it its name, and sync the folders that name it."""
+        file.flush()
+        self._sync(file.fileno())
+        file.close()
+        path = self._path(blob_id)
+        if not path.parent.exists():
+            path.parent.mkdir(exist_ok=True)
+            self._sync_folder(self._folder)
+        os.rename(self._temporary / blob_id, path)
+        self._sync_folder(path.parent)
+
+    def _sync_folder(self, folder: Path) -> None:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _path(self, blob_id: str) -> Path:
+        return self._folder / blob_id[-2:] / blob_id
+
+
+class _LocalWriter:
+    def __init__(self, blobs: LocalBlobs, blob_id: str, file: BinaryIO) -> None:
+        self._blobs = blobs
+        self._blob_id = blob_id
+        self._file = file
+        self._size_bytes = 0
+        self._hash = hashlib.sha256()
+
+    async def write(self, piece: bytes) -> None:
+        self._size_bytes += len(piece)
+        await self._blobs.run(self._write, piece)
+
+    async def commit(self) -> Blob:
+        await self._blobs.run(self._blobs.commit, self._blob_id, self._file)
+        return Blob(id=self._blob_id, size_bytes=self._size_bytes, sha256=self._hash.hexdigest())
+
+    async def abandon(self) -> None:
+        await self._blobs.run(self._discard)
+
+    def _write(self, piece: bytes) -> None:
+        self._hash.update(piece)
+        self._file.write(piece)
+
+    def _discard(self) -> None:
+        self._file.close()
+        Path(self._file.name).unlink(missing_ok=True)

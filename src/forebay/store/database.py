@@ -1,0 +1,49 @@
+"""The seam to a database: operations that run in one transaction, and reads.
+
+An operation is a coroutine function over a `Tx` that awaits nothing but that `Tx`. PostgreSQL awaits
+it for real; SQLite's writer thread runs it to its end in one go. So every noun is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+Value = str | int | float | bytes | None
+Row = Mapping[str, Value]
+
+
+class Tx(Protocol):
+    """One open transaction."""
+
+    async def run(self, query: str, /, **values: Value) -> list[Row]:
+        """Run the query of that name and return its rows."""
+        ...
+
+
+Operation = Callable[[Tx], Awaitable[T]]
+
+
+class Database(Protocol):
+    """A durable database with group commit.
+
+    `write` and `append` return once the work is on disk. What gathers while one commit runs is
+    committed together by the next; an operation that fails leaves nothing behind and harms no other.
+    """
+
+    async def write(self, operation: Operation[T]) -> T:
+        """Run the operation in a transaction; raises what it raises."""
+        ...
+
+    async def append(self, query: str, row: tuple[Value, ...]) -> None:
+        """Insert one row by the insert of that name; rows that gather are inserted together."""
+        ...
+
+    async def read(self, query: str, /, **values: Value) -> list[Row]:
+        """Run a query that changes nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was taken on, then close."""
+        ...

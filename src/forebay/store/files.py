@@ -1,0 +1,83 @@
+"""Files: what callers uploaded, and what batches put out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forebay.core.clock import Instant
+from forebay.store.database import Database, Tx
+from forebay.store.records import record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """A file as it is kept. `blob_id` is None for a batch's output: its content is the chunks."""
+
+    id: str
+    project_id: str
+    purpose: str
+    filename: str
+    size_bytes: int
+    sha256: str | None
+    blob_id: str | None
+    created_at: Instant
+    expires_at: Instant | None
+
+
+class Files:
+    """The files in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, file: FileRecord) -> None:
+        """Keep a file whose blob is already on disk."""
+
+        async def add(tx: Tx) -> None:
+            await add_file(tx, file)
+
+        await self._database.write(add)
+
+    async def get(self, project_id: str, file_id: str) -> FileRecord | None:
+        """Return the project's file of that id."""
+        rows = await self._database.read("get_file", id=file_id, project_id=project_id)
+        return record(rows[0], FileRecord) if rows else None
+
+    async def page(
+        self, project_id: str, *, purpose: str | None, after: str | None, limit: int
+    ) -> list[FileRecord]:
+        """Return the project's files, newest first, that come after the file `after`."""
+        rows = await self._database.read(
+            "list_files", project_id=project_id, purpose=purpose, after=after, limit=limit
+        )
+        return [record(row, FileRecord) for row in rows]
+
+    async def delete(self, project_id: str, file_id: str) -> tuple[bool, str | None]:
+        """Forget a file; returns whether it was there, and the blob that nothing names any more."""
+
+        async def delete(tx: Tx) -> tuple[bool, str | None]:
+            rows = await tx.run("delete_file", id=file_id, project_id=project_id)
+            if not rows:
+                return False, None
+            blob_id = rows[0]["blob_id"]
+            if blob_id is None or await tx.run("is_blob_named", blob_id=blob_id):
+                return True, None
+            return True, str(blob_id)
+
+        return await self._database.write(delete)
+
+
+async def add_file(tx: Tx, file: FileRecord) -> None:
+    """Keep a file inside a larger transaction, unless its id is there already."""
+    await tx.run(
+        "add_file",
+        id=file.id,
+        project_id=file.project_id,
+        purpose=file.purpose,
+        filename=file.filename,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        blob_id=file.blob_id,
+        created_at=file.created_at,
+        expires_at=file.expires_at,
+    )

@@ -1,0 +1,197 @@
+"""Segments of batches and their result chunks: who may change what.
+
+A segment is claimed with a lease; its holder alone records chunks. Recording a chunk, with the counts
+and the ledger entry, is the one transaction that makes its results real: after a crash, exactly the
+lines without a recorded chunk run again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from forebay.core.clock import Clock, Instant
+from forebay.core.errors import LeaseLost
+from forebay.core.ids import NewId
+from forebay.core.ledger import LedgerEntry
+from forebay.core.money import Usage
+from forebay.dialects.wire import encode
+from forebay.store.batches import BatchRecord, NewSegment
+from forebay.store.database import Database, Row, Tx
+from forebay.store.files import FileRecord, add_file
+from forebay.store.ledger import record_entry
+from forebay.store.records import record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRecord(NewSegment):
+    """A segment as it is kept."""
+
+    id: str
+    batch_id: str
+    band_rank: int
+    deadline_at: Instant
+    ended_count: int
+    lease_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChunk:
+    """Results of some lines: a blob of JSON lines. `line_numbers` are the segment's, from 0."""
+
+    kind: str
+    blob_id: str
+    size_bytes: int
+    line_numbers: list[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRecord:
+    """A chunk as it is kept."""
+
+    blob_id: str
+    line_count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What one flush records: the output chunk, the error chunk, or both, and their bill."""
+
+    output: NewChunk | None
+    errors: NewChunk | None
+    usage: Usage
+    cost_nanos: int
+    charge: LedgerEntry | None
+
+
+class Segments:
+    """The segments and chunks in a database."""
+
+    def __init__(self, database: Database, *, clock: Clock, new_id: NewId) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+
+    async def claim(
+        self, model: str, *, lease_expires_at: Instant
+    ) -> tuple[SegmentRecord, BatchRecord] | None:
+        """Lease the model's most urgent waiting segment of a running batch to the caller."""
+        lease_id = self._new_id("lease_")
+
+        async def claim(tx: Tx) -> tuple[Row, Row] | None:
+            segments = await tx.run(
+                "claim_segment", model=model, lease_id=lease_id, lease_expires_at=lease_expires_at
+            )
+            if not segments:
+                return None
+            (batch,) = await tx.run("get_batch_of_segment", id=segments[0]["id"])
+            return segments[0], batch
+
+        rows = await self._database.write(claim)
+        return (
+            None if rows is None else (record(rows[0], SegmentRecord), record(rows[1], BatchRecord))
+        )
+
+    async def ended_lines(self, segment_id: str) -> set[int]:
+        """Return the numbers of the segment's lines that have a recorded result."""
+        rows = await self._database.read("list_ended_lines", segment_id=segment_id)
+        return {
+            number
+            for row in rows
+            for number in msgspec.json.decode(str(row["line_numbers"]), type=list[int])
+        }
+
+    async def unfinished(self, batch_id: str) -> list[SegmentRecord]:
+        """Return the batch's segments that have lines without a result."""
+        rows = await self._database.read("list_unfinished_segments", batch_id=batch_id)
+        return [record(row, SegmentRecord) for row in rows]
+
+    async def chunks(self, batch_id: str, *, kind: str) -> list[ChunkRecord]:
+        """Return the batch's `output` or `error` chunks in the order of their recording."""
+        rows = await self._database.read("list_chunks", batch_id=batch_id, kind=kind)
+        return [record(row, ChunkRecord) for row in rows]
+
+    async def release(self, segment: SegmentRecord) -> None:
+        """Give a segment back; a lease that was lost is nobody's any more, so nothing is said."""
+
+        async def release(tx: Tx) -> None:
+            await tx.run("release_segment", id=segment.id, lease_id=segment.lease_id)
+
+        await self._database.write(release)
+
+    async def record(self, segment: SegmentRecord, batch: BatchRecord, results: Results) -> None:
+        """Make results real: chunks, counts and charge together.
+
+        Raises `LeaseLost`, keeping nothing, when the segment is held by somebody else by now.
+        """
+        chunks = [chunk for chunk in (results.output, results.errors) if chunk is not None]
+        now = self._clock.now()
+
+        async def keep(tx: Tx) -> None:
+            ended = sum(len(chunk.line_numbers) for chunk in chunks)
+            rows = await tx.run(
+                "advance_segment", id=segment.id, lease_id=segment.lease_id, ended=ended
+            )
+            if not rows:
+                raise LeaseLost(f"the lease on {segment.id} was lost")
+            for chunk in chunks:
+                await self._add_chunk(tx, segment, chunk, now=now)
+            await self._count(tx, batch, results, now=now)
+            if results.charge is not None:
+                await record_entry(tx, results.charge)
+
+        await self._database.write(keep)
+
+    async def _add_chunk(
+        self, tx: Tx, segment: SegmentRecord, chunk: NewChunk, *, now: Instant
+    ) -> None:
+        await tx.run(
+            "add_chunk",
+            batch_id=segment.batch_id,
+            segment_id=segment.id,
+            kind=chunk.kind,
+            blob_id=chunk.blob_id,
+            line_count=len(chunk.line_numbers),
+            size_bytes=chunk.size_bytes,
+            line_numbers=encode(chunk.line_numbers).decode(),
+            created_at=now,
+        )
+
+    async def _count(self, tx: Tx, batch: BatchRecord, results: Results, *, now: Instant) -> None:
+        """Add to the batch's counts; the first chunk of a kind also makes that kind's file."""
+        output, errors = results.output, results.errors
+        (files,) = await tx.run(
+            "count_results",
+            id=batch.id,
+            completed=len(output.line_numbers) if output else 0,
+            failed=len(errors.line_numbers) if errors else 0,
+            input_tokens=results.usage.input_tokens,
+            cached_tokens=results.usage.cached_tokens,
+            output_tokens=results.usage.output_tokens,
+            reasoning_tokens=results.usage.reasoning_tokens,
+            cost_nanos=results.cost_nanos,
+            output_file_id=self._new_id("file-") if output else None,
+            error_file_id=self._new_id("file-") if errors else None,
+        )
+        for chunk, column in ((output, "output_file_id"), (errors, "error_file_id")):
+            if chunk is not None:
+                file_id = str(files[column])
+                await add_file(tx, _batch_file(batch, chunk, file_id, now=now))
+                await tx.run("grow_file", id=file_id, size_bytes=chunk.size_bytes)
+
+
+def _batch_file(batch: BatchRecord, chunk: NewChunk, file_id: str, *, now: Instant) -> FileRecord:
+    expires_after_s = batch.output_expires_after_s
+    return FileRecord(
+        id=file_id,
+        project_id=batch.project_id,
+        purpose="batch_output",
+        filename=f"{batch.id}_{chunk.kind}.jsonl",
+        size_bytes=0,
+        sha256=None,
+        blob_id=None,
+        created_at=now,
+        expires_at=None if expires_after_s is None else Instant(now + expires_after_s * 1000),
+    )

@@ -1,0 +1,76 @@
+-- name: create_batch
+INSERT INTO batch (
+    id, project_id, key_id, endpoint, input_file_id, completion_window, band_rank, metadata,
+    status, created_at, deadline_at, expires_at, output_expires_after_s
+) VALUES (
+    :id, :project_id, :key_id, :endpoint, :input_file_id, :completion_window, :band_rank,
+    :metadata, 'validating', :created_at, :deadline_at, :expires_at, :output_expires_after_s
+);
+
+-- name: get_batch
+SELECT * FROM batch WHERE id = :id AND project_id = :project_id;
+
+-- name: get_batch_of_segment
+SELECT batch.* FROM batch JOIN segment ON segment.batch_id = batch.id WHERE segment.id = :id;
+
+-- name: list_batches
+SELECT * FROM batch
+WHERE project_id = :project_id AND (:after IS NULL OR id < :after)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: list_batches_in
+SELECT * FROM batch WHERE status = :status ORDER BY id;
+
+-- name: get_batch_of_file
+SELECT * FROM batch
+WHERE project_id = :project_id AND (output_file_id = :file_id OR error_file_id = :file_id);
+
+-- name: begin_batch
+UPDATE batch
+SET status = 'in_progress', in_progress_at = :now, total_count = :total_count, model = :model
+WHERE id = :id AND status = 'validating'
+RETURNING id;
+
+-- name: fail_batch
+UPDATE batch SET status = 'failed', failed_at = :now, errors = :errors
+WHERE id = :id AND status = 'validating'
+RETURNING id;
+
+-- name: cancel_batch
+UPDATE batch SET status = 'cancelling', cancelling_at = :now
+WHERE id = :id AND project_id = :project_id AND status IN ('validating', 'in_progress')
+RETURNING id;
+
+-- name: finalize_batch
+-- Every line has a recorded result.
+UPDATE batch SET status = 'finalizing', finalizing_at = :now
+WHERE
+    id = :id AND status = 'in_progress' AND completed_count + failed_count = total_count
+RETURNING id;
+
+-- name: complete_batch
+UPDATE batch SET status = 'completed', completed_at = :now
+WHERE id = :id AND status = 'finalizing'
+RETURNING id;
+
+-- name: expire_batch
+UPDATE batch SET status = 'expired', expired_at = :now
+WHERE id = :id AND status IN ('in_progress', 'finalizing')
+RETURNING id;
+
+-- name: end_cancelled_batch
+UPDATE batch SET status = 'cancelled', cancelled_at = :now
+WHERE id = :id AND status = 'cancelling'
+RETURNING id;
+
+-- name: count_results
+UPDATE batch
+SET
+    completed_count = completed_count + :completed, failed_count = failed_count + :failed,
+    input_tokens = input_tokens + :input_tokens, cached_tokens = cached_tokens + :cached_tokens,
+    output_tokens = output_tokens + :output_tokens,
+    reasoning_tokens = reasoning_tokens + :reasoning_tokens, cost_nanos = cost_nanos + :cost_nanos,
+    output_file_id = COALESCE(output_file_id, :output_file_id),
+    error_file_id = COALESCE(error_file_id, :error_file_id)
+WHERE id = :id
+RETURNING output_file_id, error_file_id;

@@ -1,0 +1,29 @@
+-- name: add_file
+INSERT INTO file (
+    id, project_id, purpose, filename, size_bytes, sha256, blob_id, created_at, expires_at
+) VALUES (
+    :id, :project_id, :purpose, :filename, :size_bytes, :sha256, :blob_id, :created_at, :expires_at
+)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: grow_file
+UPDATE file SET size_bytes = size_bytes + :size_bytes WHERE id = :id;
+
+-- name: get_file
+SELECT * FROM file WHERE id = :id AND project_id = :project_id;
+
+-- name: list_files
+SELECT * FROM file
+WHERE
+    project_id = :project_id AND (:purpose IS NULL OR purpose = :purpose)
+    AND (:after IS NULL OR id < :after)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: delete_file
+DELETE FROM file WHERE id = :id AND project_id = :project_id RETURNING blob_id;
+
+-- name: is_blob_named
+SELECT 1 AS named FROM file WHERE blob_id = :blob_id
+UNION ALL SELECT 1 FROM segment WHERE blob_id = :blob_id
+UNION ALL SELECT 1 FROM chunk WHERE blob_id = :blob_id
+LIMIT 1;

@@ -1,0 +1,20 @@
+-- name: record_entry
+INSERT INTO ledger_entry (
+    kind, subject_id, project_id, key_id, lane, completion_window, model, input_tokens,
+    cached_tokens, output_tokens, reasoning_tokens, cost_nanos, is_window_met, created_at
+) VALUES (
+    :kind, :subject_id, :project_id, :key_id, :lane, :completion_window, :model, :input_tokens,
+    :cached_tokens, :output_tokens, :reasoning_tokens, :cost_nanos, :is_window_met, :created_at
+);
+
+-- name: sum_charges
+SELECT
+    COUNT(*) AS charge_count,
+    COALESCE(SUM(input_tokens), 0) AS input_tokens,
+    COALESCE(SUM(output_tokens), 0) AS output_tokens,
+    COALESCE(SUM(cost_nanos), 0) AS cost_nanos
+FROM ledger_entry
+WHERE project_id = :project_id AND kind = 'charge';
+
+-- name: list_charges_of
+SELECT subject_id, cost_nanos FROM ledger_entry WHERE subject_id = :subject_id AND kind = 'charge';

@@ -1,0 +1,107 @@
+-- name: enqueue_request
+INSERT INTO request (
+    id, project_id, key_id, lane, dialect, model, completion_window, band_rank, status,
+    accepted_at, deadline_at, expires_at, not_before_at, body, webhook_url, webhook_token
+) VALUES (
+    :id, :project_id, :key_id, :lane, :dialect, :model, :completion_window, :band_rank, 'queued',
+    :accepted_at, :deadline_at, :expires_at, :accepted_at, :body, :webhook_url, :webhook_token
+);
+
+-- name: store_settled_request
+-- A realtime turn that is kept: it is written once, in its final state.
+INSERT INTO request (
+    id, project_id, key_id, lane, dialect, model, completion_window, band_rank, status,
+    accepted_at, deadline_at, expires_at, not_before_at, started_at, finished_at, attempt,
+    body, answer
+) VALUES (
+    :id, :project_id, :key_id, :lane, :dialect, :model, :completion_window, :band_rank, :status,
+    :accepted_at, :deadline_at, :deadline_at, :accepted_at, :accepted_at, :finished_at, 1,
+    :body, :answer
+);
+
+-- name: get_request
+SELECT * FROM request WHERE id = :id AND project_id = :project_id;
+
+-- name: peek_waiting_request
+SELECT band_rank, deadline_at FROM request
+WHERE status = 'queued' AND model = :model AND not_before_at <= :now
+ORDER BY band_rank, deadline_at, id LIMIT 1;
+
+-- name: next_pause_end
+SELECT MIN(not_before_at) AS not_before_at FROM request
+WHERE status = 'queued' AND model = :model AND not_before_at > :now;
+
+-- name: claim_request (sqlite)
+-- One writer at a time, so no row needs to be skipped.
+UPDATE request
+SET
+    status = 'in_progress', lease_id = :lease_id, lease_expires_at = :lease_expires_at,
+    started_at = COALESCE(started_at, :now), attempt = attempt + 1
+WHERE id = (
+    SELECT id FROM request
+    WHERE status = 'queued' AND model = :model AND not_before_at <= :now
+    ORDER BY band_rank, deadline_at, id LIMIT 1
+)
+RETURNING *;
+
+-- name: renew_request_leases
+UPDATE request SET lease_expires_at = :lease_expires_at
+WHERE lease_id IN (SELECT value FROM json_each(:lease_ids))
+RETURNING lease_id;
+
+-- name: settle_request
+-- The lease is the fence: a worker that lost it changes nothing.
+UPDATE request
+SET
+    status = :status, lease_id = NULL, lease_expires_at = NULL,
+    finished_at = :finished_at, answer = :answer
+WHERE id = :id AND lease_id = :lease_id AND status = 'in_progress'
+RETURNING webhook_url, webhook_token;
+
+-- name: requeue_request
+UPDATE request
+SET
+    status = 'queued', lease_id = NULL, lease_expires_at = NULL,
+    not_before_at = :not_before_at, attempt = attempt - :uncounted
+WHERE id = :id AND lease_id = :lease_id AND status = 'in_progress'
+RETURNING id;
+
+-- name: cancel_request
+-- No lease is asked for: cancel wins over whoever runs it.
+UPDATE request
+SET
+    status = 'cancelled', lease_id = NULL, lease_expires_at = NULL,
+    finished_at = :finished_at, answer = :answer
+WHERE
+    id = :id AND project_id = :project_id AND lane = 'background'
+    AND status IN ('queued', 'in_progress')
+RETURNING webhook_url, webhook_token;
+
+-- name: void_request_leases
+-- A starting server owns the data directory, so no lease of an earlier one can be alive.
+UPDATE request SET status = 'queued', lease_id = NULL, lease_expires_at = NULL
+WHERE status = 'in_progress'
+RETURNING id;
+
+-- name: reap_requests
+UPDATE request SET status = 'queued', lease_id = NULL, lease_expires_at = NULL
+WHERE status = 'in_progress' AND lease_expires_at < :now
+RETURNING id;
+
+-- name: list_expired_requests
+SELECT * FROM request
+WHERE status = 'queued' AND expires_at <= :now
+ORDER BY expires_at LIMIT 100;
+
+-- name: expire_request
+UPDATE request SET status = 'failed', finished_at = :finished_at, answer = :answer
+WHERE id = :id AND status = 'queued'
+RETURNING webhook_url, webhook_token;
+
+-- name: list_waiting_models
+SELECT DISTINCT model FROM request WHERE status = 'queued';
+
+-- name: delete_request
+DELETE FROM request
+WHERE id = :id AND project_id = :project_id AND status NOT IN ('queued', 'in_progress')
+RETURNING id;

@@ -1,0 +1,61 @@
+-- name: add_segment
+INSERT INTO segment (
+    id, batch_id, ordinal, model, band_rank, deadline_at, status, blob_id, line_count
+) VALUES (
+    :id, :batch_id, :ordinal, :model, :band_rank, :deadline_at, 'waiting', :blob_id, :line_count
+);
+
+-- name: claim_segment (sqlite)
+UPDATE segment
+SET status = 'running', lease_id = :lease_id, lease_expires_at = :lease_expires_at
+WHERE id = (
+    SELECT segment.id FROM segment JOIN batch ON batch.id = segment.batch_id
+    WHERE
+        segment.status = 'waiting' AND segment.model = :model AND batch.status = 'in_progress'
+    ORDER BY segment.band_rank, segment.deadline_at, segment.batch_id, segment.ordinal LIMIT 1
+)
+RETURNING *;
+
+-- name: renew_segment_leases
+UPDATE segment SET lease_expires_at = :lease_expires_at
+WHERE lease_id IN (SELECT value FROM json_each(:lease_ids))
+RETURNING lease_id;
+
+-- name: advance_segment
+-- The lease is the fence for every chunk; the last line ends the segment.
+UPDATE segment
+SET
+    ended_count = ended_count + :ended,
+    status = CASE WHEN ended_count + :ended = line_count THEN 'done' ELSE status END,
+    lease_id = CASE WHEN ended_count + :ended = line_count THEN NULL ELSE lease_id END
+WHERE id = :id AND lease_id = :lease_id AND status = 'running'
+RETURNING batch_id;
+
+-- name: release_segment
+UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
+WHERE id = :id AND lease_id = :lease_id AND status = 'running'
+RETURNING id;
+
+-- name: void_segment_leases
+UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
+WHERE status = 'running'
+RETURNING id;
+
+-- name: list_unfinished_segments
+SELECT * FROM segment WHERE batch_id = :batch_id AND status <> 'done' ORDER BY ordinal;
+
+-- name: list_segments_models
+SELECT DISTINCT model FROM segment WHERE status = 'waiting';
+
+-- name: add_chunk
+INSERT INTO chunk (
+    batch_id, segment_id, kind, blob_id, line_count, size_bytes, line_numbers, created_at
+) VALUES (
+    :batch_id, :segment_id, :kind, :blob_id, :line_count, :size_bytes, :line_numbers, :created_at
+);
+
+-- name: list_chunks
+SELECT * FROM chunk WHERE batch_id = :batch_id AND kind = :kind ORDER BY id;
+
+-- name: list_ended_lines
+SELECT line_numbers FROM chunk WHERE segment_id = :segment_id;

@@ -1,0 +1,279 @@
+"""SQLite: one thread owns the writing connection, another one reads.
+
+The writer takes whatever gathered while its last commit ran and commits it as one group, so nothing
+waits for a timer. In a group every operation has a savepoint of its own; rows to append are inserted
+by as few statements as possible, because each statement lets go of the interpreter's lock and has
+to win it back from a busy event loop. WAL with `synchronous=FULL`: a commit that returned is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from forebay.core.errors import ForebayError
+from forebay.store.database import Operation, Row, Tx, Value
+from forebay.store.queries import Query, load_migrations, load_queries
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+MAX_GROUP = 1024
+APPEND_SIZES = (64, 16, 4, 1)  # few distinct statements, so that all stay prepared
+
+
+class DataDirectoryInUse(ForebayError):
+    """Another server holds the data directory."""
+
+    code = "data_directory_in_use"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"the data directory {folder} is in use by another forebay server")
+
+
+class StoreFailed(ForebayError):
+    """The database did not take the work; nothing of it was kept."""
+
+    code = "store_failed"
+
+
+@dataclass(slots=True)
+class _Write:
+    operation: Operation[object]
+    future: asyncio.Future[object]
+
+
+@dataclass(slots=True)
+class _Append:
+    query: str
+    row: tuple[Value, ...]
+    future: asyncio.Future[object]
+
+
+_Outcome = tuple[asyncio.Future[object], object, BaseException | None]
+
+
+class DirectoryLock:
+    """Holds a data directory for one process. The lock is SQLite's own, so it dies with us."""
+
+    def __init__(self, folder: Path) -> None:
+        self._connection = _connect(folder / "lock.sqlite")
+        try:
+            self._connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            self._connection.close()
+            raise DataDirectoryInUse(folder) from None
+
+    def release(self) -> None:
+        """Let another process have the directory."""
+        self._connection.close()
+
+
+class SqliteDatabase:
+    """A `Database` in one file. Built on the event loop that uses it."""
+
+    def __init__(self, path: Path) -> None:
+        self._queries = load_queries("sqlite")
+        self._loop = asyncio.get_running_loop()
+        self._inbox: queue.SimpleQueue[_Write | _Append | None] = queue.SimpleQueue()
+        self._writing = _connect(path)
+        _migrate(self._writing)
+        self._reading = _connect(path)
+        self._reading.execute("PRAGMA query_only = ON")
+        self._reader = ThreadPoolExecutor(1, "forebay-sqlite-read")
+        self._writer = threading.Thread(target=self._write_groups, name="forebay-sqlite-write")
+        self._writer.start()
+        self._is_closed = False
+
+    async def write(self, operation: Operation[T]) -> T:
+        """Run the operation in a transaction; raises what it raises."""
+        future: asyncio.Future[object] = self._loop.create_future()
+        self._put(_Write(cast(Operation[object], operation), future))
+        return cast(T, await future)
+
+    async def append(self, query: str, row: tuple[Value, ...]) -> None:
+        """Insert one row by the insert of that name; rows that gather are inserted together."""
+        future: asyncio.Future[object] = self._loop.create_future()
+        self._put(_Append(query, row, future))
+        await future
+
+    async def read(self, query: str, /, **values: Value) -> list[Row]:
+        """Run a query that changes nothing."""
+        text = self._queries[query].text
+        return await self._loop.run_in_executor(
+            self._reader, lambda: _rows(self._reading.execute(text, values))
+        )
+
+    async def close(self) -> None:
+        """Finish what was taken on, then close."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._inbox.put(None)
+        await asyncio.to_thread(self._writer.join)
+        await self._loop.run_in_executor(self._reader, self._reading.close)
+        self._reader.shutdown()
+
+    def _put(self, work: _Write | _Append) -> None:
+        if self._is_closed:
+            raise StoreFailed("the database is closed")
+        self._inbox.put(work)
+
+    def _write_groups(self) -> None:
+        is_open = True
+        while is_open:
+            group, is_open = self._next_group()
+            if group:
+                outcomes = self._commit(group)
+                self._loop.call_soon_threadsafe(_resolve, outcomes)
+        self._writing.close()
+
+    def _next_group(self) -> tuple[list[_Write | _Append], bool]:
+        first = self._inbox.get()
+        if first is None:
+            return [], False
+        group = [first]
+        while len(group) < MAX_GROUP:
+            try:
+                work = self._inbox.get_nowait()
+            except queue.Empty:
+                break
+            if work is None:
+                return group, False
+            group.append(work)
+        return group, True
+
+    def _commit(self, group: list[_Write | _Append]) -> list[_Outcome]:
+        outcomes: list[_Outcome] = []
+        try:
+            self._writing.execute("BEGIN IMMEDIATE")
+            for work in group:
+                if isinstance(work, _Write):
+                    outcomes.append(self._run_alone(work.future, work.operation))
+            appends = [work for work in group if isinstance(work, _Append)]
+            for query, rows in itertools.groupby(
+                sorted(appends, key=lambda append: append.query), lambda append: append.query
+            ):
+                outcomes += self._insert(self._queries[query], list(rows))
+            self._writing.execute("COMMIT")
+        except sqlite3.Error as error:
+            log.error("group commit failed", extra={"reason": str(error), "size": len(group)})
+            if self._writing.in_transaction:
+                self._writing.execute("ROLLBACK")
+            failure = StoreFailed(f"the database did not commit: {error}")
+            return [(work.future, None, failure) for work in group]
+        return outcomes
+
+    def _run_alone(self, future: asyncio.Future[object], operation: Operation[object]) -> _Outcome:
+        """Run one operation inside the group, undoing it alone if it fails."""
+        self._writing.execute("SAVEPOINT alone")
+        try:
+            result = _drive(operation(_SqliteTx(self._writing, self._queries)))
+        except Exception as error:
+            self._writing.execute("ROLLBACK TO alone")
+            self._writing.execute("RELEASE alone")
+            return future, None, error
+        self._writing.execute("RELEASE alone")
+        return future, result, None
+
+    def _insert(self, query: Query, appends: list[_Append]) -> list[_Outcome]:
+        """Insert the rows together; if one is refused, each by itself."""
+        self._writing.execute("SAVEPOINT together")
+        try:
+            for count, part in _parts(appends):
+                values = [value for append in part for value in append.row]
+                self._writing.execute(query.repeated(count), values)
+        except sqlite3.IntegrityError:
+            self._writing.execute("ROLLBACK TO together")
+            self._writing.execute("RELEASE together")
+            return [
+                self._run_alone(append.future, _inserting(self._writing, query, append.row))
+                for append in appends
+            ]
+        self._writing.execute("RELEASE together")
+        return [(append.future, None, None) for append in appends]
+
+
+class _SqliteTx:
+    """A `Tx` whose queries run at once."""
+
+    def __init__(self, connection: sqlite3.Connection, queries: dict[str, Query]) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def run(self, query: str, /, **values: Value) -> list[Row]:
+        return _rows(self._connection.execute(self._queries[query].text, values))
+
+
+def _inserting(
+    connection: sqlite3.Connection, query: Query, row: tuple[Value, ...]
+) -> Operation[object]:
+    async def insert(_: Tx) -> None:
+        connection.execute(query.repeated(1), row)
+
+    return insert
+
+
+def _parts(appends: list[_Append]) -> Iterable[tuple[int, list[_Append]]]:
+    start = 0
+    for size in APPEND_SIZES:
+        while len(appends) - start >= size:
+            yield size, appends[start : start + size]
+            start += size
+
+
+def _drive(running: object) -> object:
+    """Run a coroutine that never really waits to its end."""
+    coroutine = cast(Coroutine[None, None, object], running)
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    coroutine.close()
+    raise AssertionError("a store operation may await nothing but its transaction")
+
+
+def _resolve(outcomes: list[_Outcome]) -> None:
+    for future, result, error in outcomes:
+        if future.done():
+            continue  # whoever waited has gone; the work is kept all the same
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+
+def _rows(cursor: sqlite3.Cursor) -> list[Row]:
+    if cursor.description is None:
+        return []
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=0.2
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema forward, each step in one transaction with its number."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, script in enumerate(load_migrations("sqlite"), start=1):
+        if number > version:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"
+            )
