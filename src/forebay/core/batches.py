@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from forebay.core.clock import Instant
+from forebay.core.money import Usage
+
 
 class BatchStatus(StrEnum):
     """The API's own words."""
@@ -45,14 +48,54 @@ def is_final(status: BatchStatus) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestCounts:
-    """How many lines a batch has, and how many of them have ended which way."""
+class NewBatch:
+    """A batch as it is accepted. `metadata` is a JSON object of strings."""
 
-    total: int = 0
-    completed: int = 0
-    failed: int = 0
+    id: str
+    project_id: str
+    key_id: str
+    endpoint: str
+    input_file_id: str
+    completion_window: str
+    band_rank: int
+    metadata: str
+    created_at: Instant
+    deadline_at: Instant
+    expires_at: Instant
+    output_expires_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch(NewBatch):
+    """A batch as it is kept. `errors` is JSON."""
+
+    model: str | None
+    status: BatchStatus
+    errors: str | None
+    in_progress_at: Instant | None
+    finalizing_at: Instant | None
+    completed_at: Instant | None
+    failed_at: Instant | None
+    expired_at: Instant | None
+    cancelling_at: Instant | None
+    cancelled_at: Instant | None
+    total_count: int
+    completed_count: int
+    failed_count: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cost_nanos: int
+    output_file_id: str | None
+    error_file_id: str | None
 
     @property
-    def ended(self) -> int:
-        """Lines with a recorded result."""
-        return self.completed + self.failed
+    def usage(self) -> Usage:
+        """The tokens of all recorded results."""
+        return Usage(
+            input_tokens=self.input_tokens,
+            cached_tokens=self.cached_tokens,
+            output_tokens=self.output_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+        )

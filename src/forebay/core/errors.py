@@ -2,16 +2,17 @@
 
     ForebayError
     ├── RequestRejected          the caller must change something
-    │   ├── InvalidJson, InvalidParameter, MissingParameter, UnsupportedParameter
+    │   ├── InvalidJson, InvalidParameter, InvalidType, MissingParameter, UnsupportedParameter
     │   ├── UnknownModel, WindowNotOffered, ContextTooLong, PromptRejected
     │   └── BodyTooLarge
     ├── NotAuthenticated, NotPermitted
-    ├── NotFound
+    ├── NotFound, MethodNotAllowed
     ├── Conflict                 the object's state forbids it
     ├── Overloaded               come back later
-    ├── TurnTimedOut
+    ├── TurnTimedOut, Expired
     ├── EngineError              the engine's fault
-    │   ├── EngineUnavailable    no connection, or it broke
+    │   ├── EngineUnavailable    no answer, or it broke off
+    │   │   └── EngineUnreachable    no connection
     │   ├── EngineBusy           429 or 503 of the engine
     │   └── EngineFailed         any other 5xx or a broken answer
     └── LeaseLost                somebody else owns the work now
@@ -185,6 +186,10 @@ class EngineUnavailable(EngineError):
     """The engine could not be reached, or the connection broke."""
 
     code = "engine_unavailable"
+
+
+class EngineUnreachable(EngineUnavailable):
+    """There was no connection to the engine at all, so nothing of the turn has run."""
 
 
 class EngineBusy(EngineError):

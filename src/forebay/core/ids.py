@@ -1,7 +1,7 @@
 """Identifiers: a prefix that tells the noun, then the time, then 96 random bits, in hexadecimal.
 
-The leading time (48 bits of milliseconds) makes neighbours in time neighbours in every index, so that
-a group commit touches a few pages of a large table instead of one for each row.
+The leading time (48 bits of milliseconds) makes neighbours in time neighbours in every index, so
+that a group commit touches a few pages of a large table instead of one for each row.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ NANOS_PER_UNIT = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one turn. `cached_tokens` are part of `input_tokens`, `reasoning_tokens` of output."""
+    """Tokens of one turn; `cached_tokens` are part of the input, `reasoning_tokens` of output."""
 
     input_tokens: int = 0
     cached_tokens: int = 0
@@ -76,7 +76,7 @@ class PriceList:
 
 
 def per_million(amount: Decimal | str | int | float) -> int:
-    """Return pico-units per token for an amount per million tokens; raises ValueError below zero."""
+    """Return pico-units per token for an amount per million; raises ValueError below zero."""
     picos = Fraction(str(amount)) * 1_000_000
     if picos < 0:
         raise ValueError("a price cannot be negative")

@@ -1,7 +1,7 @@
 """Projects own everything; keys let their holders act for one project.
 
-A key is shown once. What is kept is the SHA-256 of it: it holds 256 random bits, so a slow hash would
-add nothing.
+A key is shown once. What is kept is the SHA-256 of it: it holds 256 random bits, so a slow hash
+would add nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """OpenAI's Chat Completions: body to turn, deltas to chunks and to the final object.
 
-Source of the wire facts: OpenAI's API reference and OpenAPI document. One choice per call: `n` above
-one is refused by name.
+Source of the wire facts: OpenAI's API reference and OpenAPI document. One choice per call: `n`
+above one is refused by name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import Call, DialectName, ErrorReply, Outcome, Wishes, Writer
 from forebay.dialects.errors import openai_error
+from forebay.dialects.metadata import read_metadata
 from forebay.dialects.parameters import Parameters, Refusal
 from forebay.dialects.turn import Answer, Delta, JsonObject, ToolCall, ToolCallPiece, Turn
 from forebay.dialects.wire import DONE, data, read
@@ -59,24 +60,20 @@ PARAMETERS = Parameters(
         "functions": Refusal(reason="use 'tools'", neutral=([],)),
         "function_call": Refusal(reason="use 'tool_choice'", neutral=("none", "auto")),
         "web_search_options": Refusal(reason="no web search runs here"),
+        "moderation": Refusal(reason="no moderation runs here"),
     },
     without_effect=frozenset(
         {
             "user",
             "safety_identifier",
             "prompt_cache_key",
+            "prompt_cache_options",
             "prompt_cache_retention",
             "prediction",
             "verbosity",
-            "moderation",
         }
     ),
 )
-
-_Text = Annotated[str, msgspec.Meta(max_length=512)]
-_Key = Annotated[str, msgspec.Meta(max_length=64)]
-Metadata = Annotated[dict[_Key, _Text], msgspec.Meta(max_length=16)]
-"""OpenAI's limits: 16 pairs, keys of 64 characters, values of 512, all strings."""
 
 
 class _Message(msgspec.Struct):
@@ -109,7 +106,6 @@ class _Body(msgspec.Struct):
     tool_choice: str | JsonObject | None = None
     parallel_tool_calls: bool | None = None
     response_format: JsonObject | None = None
-    metadata: Metadata | None = None
     service_tier: str | None = None
 
 
@@ -152,7 +148,7 @@ class ChatDialect:
         wishes = Wishes(
             is_streamed=bool(shape.stream),
             service_tier=shape.service_tier,
-            metadata=shape.metadata or {},
+            metadata=read_metadata(body),
         )
         return turn, wishes
 
@@ -163,7 +159,7 @@ class ChatDialect:
             "id": call.id,
             "object": "chat.completion",
             "created": seconds_of(call.created_at),
-            "model": call.turn.model,
+            "model": call.model,
             "choices": [
                 {
                     "index": 0,
@@ -199,7 +195,7 @@ class ChatWriter:
             "id": call.id,
             "object": "chat.completion.chunk",
             "created": seconds_of(call.created_at),
-            "model": call.turn.model,
+            "model": call.model,
             "service_tier": call.service_tier,
         }
         options = call.body.get("stream_options")
@@ -221,11 +217,12 @@ class ChatWriter:
             assert outcome.error is not None
             return data(openai_error(outcome.error).body) + DONE
         answer = outcome.answer
+        extension: JsonObject = {"forebay": outcome.extension} if outcome.extension else {}
         finish = self._object([_choice({}, finish_reason=_finish_reason(answer))])
         if not self._is_usage_wanted:
-            return data({**finish, "forebay": outcome.extension}) + DONE
+            return data(finish | extension) + DONE
         usage = {**self._object([]), "usage": usage_object(answer.usage or Usage())}
-        return data(finish) + data({**usage, "forebay": outcome.extension}) + DONE
+        return data(finish) + data(usage | extension) + DONE
 
     def _piece(self, delta: Delta) -> bytes:
         fields: JsonObject = {}

@@ -37,12 +37,16 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One parsed call. `body` is what the caller sent (answers echo parts of it)."""
+    """One parsed call. `body` is what the caller sent (answers echo parts of it).
+
+    `model` is the served model's own name, which may differ from what the caller wrote.
+    """
 
     id: str
     created_at: Instant
     body: JsonObject
     turn: Turn
+    model: str
     wishes: Wishes
     window: str
     service_tier: str

@@ -1,7 +1,7 @@
 """Errors as OpenAI and Anthropic say them: statuses, types, codes and bodies.
 
-Sources: OpenAI's error guide and OpenAPI document (`error` with message, type, param, code; all four
-keys present), Anthropic's error page (`type: error`, `error.type`, `request_id`).
+Sources: OpenAI's error guide and OpenAPI document (`error` with message, type, param, code; all
+four keys present), Anthropic's error page (`type: error`, `error.type`, `request_id`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every official parameter of an API is in one of three classes; this is the table and its check."""
+"""Every official parameter of an API is in one of three classes: the table and its check."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ class Parameters:
 
     def check(self, body: JsonObject) -> None:
         """Raise `UnsupportedParameter` for the first refused one that would change the result."""
-        for name in self.refused.keys() & body.keys():
-            value = body[name]
-            refusal = self.refused[name]
-            if value is not None and value not in refusal.neutral:
+        for name, value in body.items():
+            refusal = self.refused.get(name)
+            if refusal is not None and value is not None and value not in refusal.neutral:
                 raise UnsupportedParameter(name, refusal.reason)
 
     def unknown(self, body: JsonObject) -> JsonObject:

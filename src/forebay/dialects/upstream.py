@@ -1,4 +1,4 @@
-"""What we say to engines, and what they answer: streamed Chat Completions, in every engine's accent.
+"""What we say to engines, and what they answer: streamed Chat Completions, in every accent.
 
 The reader is on the hottest path of the house: a stream's chunks are decoded together, by one call
 for all that one read brought, and event by event only when that fails.
@@ -72,9 +72,12 @@ class _Logprobs(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    delta: _Message = msgspec.field(default_factory=_Message)
+    delta: _Message | None = None
     logprobs: _Logprobs | None = None
     finish_reason: str | None = None
+    # The stop string that matched, in vLLM's and in SGLang's words (both may hold a token's id).
+    stop_reason: object = None
+    matched_stop: object = None
 
 
 class _InputDetails(msgspec.Struct):
@@ -86,14 +89,14 @@ class _OutputDetails(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = 0
     completion_tokens: int | None = 0
     prompt_tokens_details: _InputDetails | None = None
     completion_tokens_details: _OutputDetails | None = None
 
 
 class _Chunk(msgspec.Struct):
-    choices: list[_Choice] = []
+    choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: object = None
 
@@ -109,10 +112,11 @@ class ChunkReader:
     reason came.
     """
 
-    __slots__ = ("_rest", "has_finished", "is_done")
+    __slots__ = ("_calls", "_rest", "has_finished", "is_done")
 
     def __init__(self) -> None:
         self._rest = b""
+        self._calls = _CallNumbers()
         self.is_done = False
         self.has_finished = False
 
@@ -173,48 +177,81 @@ class ChunkReader:
                     deltas.append(Delta(usage=usage))
                 continue
             choice = chunk.choices[0]
-            message = choice.delta
+            message = choice.delta or _EMPTY
             finish_reason = choice.finish_reason
             if finish_reason is not None:
                 self.has_finished = True
-            elif usage is None and message.content and choice.logprobs is None:
-                if not (message.tool_calls or message.reasoning_content or message.reasoning):
-                    deltas.append(Delta(text=message.content))
-                    continue
-            delta = _delta(choice, usage)
+            elif (
+                usage is None
+                and message.content
+                and choice.logprobs is None
+                and not (message.tool_calls or message.reasoning_content or message.reasoning)
+            ):
+                deltas.append(Delta(text=message.content))
+                continue
+            delta = _delta(choice, usage, self._calls)
             if delta is not None:
                 deltas.append(delta)
         return deltas
 
 
-def _delta(choice: _Choice, usage: Usage | None) -> Delta | None:
-    message = choice.delta
+class _CallNumbers:
+    """Numbers the tool calls of one answer from 0, in the order in which they begin.
+
+    Some engines count from 1, and some send every parallel call under index 0 with its own id.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._begun: dict[int, tuple[int, str | None]] = {}
+
+    def piece(self, piece: _ToolPiece) -> ToolCallPiece:
+        """Return the piece under the number of its call."""
+        function = piece.function or _NO_FUNCTION
+        number, call_id = self._begun.get(piece.index, (-1, None))
+        is_another = bool(piece.id and call_id and piece.id != call_id and function.name)
+        if number < 0 or is_another:
+            number = self._count
+            self._count += 1
+            self._begun[piece.index] = (number, piece.id)
+        return ToolCallPiece(
+            number, piece.id or None, function.name or None, function.arguments or ""
+        )
+
+
+def _delta(choice: _Choice, usage: Usage | None, calls: _CallNumbers) -> Delta | None:
+    message = choice.delta or _EMPTY
     logprobs = () if choice.logprobs is None else tuple(choice.logprobs.content or ())
     delta = Delta(
         text=message.content or "",
         reasoning=message.reasoning_content or message.reasoning or "",
         refusal=message.refusal or "",
-        tool_calls=tuple([_tool_piece(piece) for piece in message.tool_calls or ()]),
+        tool_calls=tuple([calls.piece(piece) for piece in message.tool_calls or ()]),
         logprobs=logprobs,
         finish_reason=choice.finish_reason,
+        stop_sequence=_stop_sequence(choice),
         usage=usage,
     )
     return None if delta == _NOTHING else delta
 
 
 _NOTHING = Delta()
+_EMPTY = _Message()
+_NO_FUNCTION = _Function()
 
 
-def _tool_piece(piece: _ToolPiece) -> ToolCallPiece:
-    function = piece.function or _Function()
-    return ToolCallPiece(piece.index, piece.id, function.name, function.arguments or "")
+def _stop_sequence(choice: _Choice) -> str | None:
+    for match in (choice.stop_reason, choice.matched_stop):
+        if choice.finish_reason == "stop" and isinstance(match, str):
+            return match
+    return None
 
 
 def _usage(usage: _Usage) -> Usage:
     cached = usage.prompt_tokens_details
     reasoning = usage.completion_tokens_details
     return Usage(
-        input_tokens=usage.prompt_tokens,
+        input_tokens=usage.prompt_tokens or 0,
         cached_tokens=(cached.cached_tokens or 0) if cached else 0,
         output_tokens=usage.completion_tokens or 0,
         reasoning_tokens=(reasoning.reasoning_tokens or 0) if reasoning else 0,
@@ -231,8 +268,9 @@ def stream_error(error: object) -> ForebayError:
 def engine_error(status: int, body: bytes, *, retry_after_s: float | None) -> ForebayError:
     """Return what an engine's error answer means for the caller.
 
-    429 and 503 mean busy, other 5xx a failure; a 4xx is the caller's own and its words are passed on.
-    401, 403 and 404 are ours to mend (a wrong engine key or model name), so they count as failures.
+    429 and 503 mean busy, other 5xx a failure; a 4xx is the caller's own and its words are passed
+    on. 401, 403 and 404 are ours to mend (a wrong engine key or model name), so they count as
+    failures.
     """
     message = _message_of(body)
     if status in (429, 503):

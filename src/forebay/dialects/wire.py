@@ -1,4 +1,4 @@
-"""JSON and server-sent events as bytes, and the reading of a body with errors that name the field."""
+"""JSON and server-sent events as bytes, and the reading of a body, whose errors name the field."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from typing import TypeVar
 
 import msgspec
 
-from forebay.core.errors import InvalidJson, InvalidType, MissingParameter
+from forebay.core.errors import (
+    InvalidJson,
+    InvalidParameter,
+    InvalidType,
+    MissingParameter,
+    RequestRejected,
+)
 from forebay.dialects.turn import JsonObject
 
 T = TypeVar("T")
@@ -42,27 +48,31 @@ def data(payload: object) -> bytes:
     return b"data: %s\n\n" % _encoder.encode(payload)
 
 
-def read(body: JsonObject, shape: type[T]) -> T:
+def read(body: object, shape: type[T], *, at: str = "") -> T:
     """Return the body as `shape`, ignoring fields that the shape does not name.
 
-    Raises `MissingParameter` or `InvalidType`, with the path of the field as OpenAI writes it
-    (`messages[0].role`).
+    Raises `MissingParameter`, `InvalidType` or `InvalidParameter`, with the path of the field as
+    OpenAI writes it (`messages[0].role`); `at` is the path of `body` itself.
     """
     try:
         return msgspec.convert(body, shape)
     except msgspec.ValidationError as error:
-        raise _explained(str(error)) from None
+        raise _explained(str(error), at) from None
 
 
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 
 
-def _explained(message: str) -> InvalidType | MissingParameter:
+def _explained(message: str, at: str) -> RequestRejected:
     found = _PATH.search(message)
-    path = found["path"].lstrip(".") if found else ""
+    path = (at + (found["path"] if found else "")).lstrip(".")
     reason = _PATH.sub("", message)
     missing = _MISSING.match(reason)
     if missing:
         return MissingParameter(f"{path}.{missing['name']}" if path else missing["name"])
-    return InvalidType(f"Invalid type for '{path}': {reason[:1].lower()}{reason[1:]}.", param=path)
+    reason = reason[:1].lower() + reason[1:]
+    # A value of the right type that breaks a limit is explained without "got".
+    if ", got " in reason:
+        return InvalidType(f"Invalid type for '{path}': {reason}.", param=path)
+    return InvalidParameter(f"Invalid value for '{path}': {reason}.", param=path)

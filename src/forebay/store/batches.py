@@ -8,66 +8,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from forebay.core.batches import BatchStatus
-from forebay.core.clock import Clock, Instant
+from forebay.core.batches import Batch, BatchStatus, NewBatch
+from forebay.core.clock import Clock
 from forebay.core.ids import NewId
-from forebay.core.money import Usage
 from forebay.store.database import Database, Tx
 from forebay.store.records import record
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewBatch:
-    """A batch as it is accepted. `metadata` is a JSON object of strings."""
-
-    id: str
-    project_id: str
-    key_id: str
-    endpoint: str
-    input_file_id: str
-    completion_window: str
-    band_rank: int
-    metadata: str
-    created_at: Instant
-    deadline_at: Instant
-    expires_at: Instant
-    output_expires_after_s: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRecord(NewBatch):
-    """A batch as it is kept. `errors` is JSON."""
-
-    model: str | None
-    status: BatchStatus
-    errors: str | None
-    in_progress_at: Instant | None
-    finalizing_at: Instant | None
-    completed_at: Instant | None
-    failed_at: Instant | None
-    expired_at: Instant | None
-    cancelling_at: Instant | None
-    cancelled_at: Instant | None
-    total_count: int
-    completed_count: int
-    failed_count: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    reasoning_tokens: int
-    cost_nanos: int
-    output_file_id: str | None
-    error_file_id: str | None
-
-    @property
-    def usage(self) -> Usage:
-        """The tokens of all recorded results."""
-        return Usage(
-            input_tokens=self.input_tokens,
-            cached_tokens=self.cached_tokens,
-            output_tokens=self.output_tokens,
-            reasoning_tokens=self.reasoning_tokens,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,31 +41,31 @@ class Batches:
 
         await self._database.write(create)
 
-    async def get(self, project_id: str, batch_id: str) -> BatchRecord | None:
+    async def get(self, project_id: str, batch_id: str) -> Batch | None:
         """Return the project's batch of that id."""
         rows = await self._database.read("get_batch", id=batch_id, project_id=project_id)
-        return record(rows[0], BatchRecord) if rows else None
+        return record(rows[0], Batch) if rows else None
 
-    async def of_file(self, project_id: str, file_id: str) -> BatchRecord | None:
+    async def of_file(self, project_id: str, file_id: str) -> Batch | None:
         """Return the batch whose output or error file this is."""
         rows = await self._database.read(
             "get_batch_of_file", project_id=project_id, file_id=file_id
         )
-        return record(rows[0], BatchRecord) if rows else None
+        return record(rows[0], Batch) if rows else None
 
-    async def page(self, project_id: str, *, after: str | None, limit: int) -> list[BatchRecord]:
+    async def page(self, project_id: str, *, after: str | None, limit: int) -> list[Batch]:
         """Return the project's batches, newest first, that come after the batch `after`."""
         rows = await self._database.read(
             "list_batches", project_id=project_id, after=after, limit=limit
         )
-        return [record(row, BatchRecord) for row in rows]
+        return [record(row, Batch) for row in rows]
 
-    async def in_status(self, status: BatchStatus) -> list[BatchRecord]:
+    async def in_status(self, status: BatchStatus) -> list[Batch]:
         """Return every batch in this status, oldest first."""
         rows = await self._database.read("list_batches_in", status=status.value)
-        return [record(row, BatchRecord) for row in rows]
+        return [record(row, Batch) for row in rows]
 
-    async def begin(self, batch: BatchRecord, segments: list[NewSegment]) -> bool:
+    async def begin(self, batch: Batch, segments: list[NewSegment]) -> bool:
         """Move a validated batch to in_progress with its segments; False if it was cancelled."""
         now = self._clock.now()
         models = {segment.model for segment in segments}
@@ -150,7 +95,7 @@ class Batches:
         """Fail a batch whose input did not validate; `errors` is JSON."""
         return await self._move("fail_batch", batch_id, errors=errors)
 
-    async def cancel(self, batch: BatchRecord) -> bool:
+    async def cancel(self, batch: Batch) -> bool:
         """Begin to cancel; False when the batch is past that."""
         return await self._move("cancel_batch", batch.id, project_id=batch.project_id)
 

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from forebay.core.clock import Instant
+from forebay.core.files import File
 from forebay.store.database import Database, Tx
 from forebay.store.records import record
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
-    """A file as it is kept. `blob_id` is None for a batch's output: its content is the chunks."""
-
-    id: str
-    project_id: str
-    purpose: str
-    filename: str
-    size_bytes: int
-    sha256: str | None
-    blob_id: str | None
-    created_at: Instant
-    expires_at: Instant | None
 
 
 class Files:
@@ -30,7 +13,7 @@ class Files:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, file: FileRecord) -> None:
+    async def add(self, file: File) -> None:
         """Keep a file whose blob is already on disk."""
 
         async def add(tx: Tx) -> None:
@@ -38,19 +21,19 @@ class Files:
 
         await self._database.write(add)
 
-    async def get(self, project_id: str, file_id: str) -> FileRecord | None:
+    async def get(self, project_id: str, file_id: str) -> File | None:
         """Return the project's file of that id."""
         rows = await self._database.read("get_file", id=file_id, project_id=project_id)
-        return record(rows[0], FileRecord) if rows else None
+        return record(rows[0], File) if rows else None
 
     async def page(
         self, project_id: str, *, purpose: str | None, after: str | None, limit: int
-    ) -> list[FileRecord]:
+    ) -> list[File]:
         """Return the project's files, newest first, that come after the file `after`."""
         rows = await self._database.read(
             "list_files", project_id=project_id, purpose=purpose, after=after, limit=limit
         )
-        return [record(row, FileRecord) for row in rows]
+        return [record(row, File) for row in rows]
 
     async def delete(self, project_id: str, file_id: str) -> tuple[bool, str | None]:
         """Forget a file; returns whether it was there, and the blob that nothing names any more."""
@@ -67,7 +50,7 @@ class Files:
         return await self._database.write(delete)
 
 
-async def add_file(tx: Tx, file: FileRecord) -> None:
+async def add_file(tx: Tx, file: File) -> None:
     """Keep a file inside a larger transaction, unless its id is there already."""
     await tx.run(
         "add_file",

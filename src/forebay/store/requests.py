@@ -117,14 +117,14 @@ class Requests:
             await self._database.read("get_request", id=request_id, project_id=project_id)
         )
 
-    async def waiting_band(self, model: str) -> int | None:
-        """Return the band rank of the request that would be claimed next."""
+    async def peek(self, model: str) -> tuple[int, Instant] | None:
+        """Return the band rank and deadline of the request that would be claimed next."""
         rows = await self._database.read("peek_waiting_request", model=model, now=self._clock.now())
         if not rows:
             return None
-        rank = rows[0]["band_rank"]
-        assert isinstance(rank, int)
-        return rank
+        band_rank, deadline_at = rows[0]["band_rank"], rows[0]["deadline_at"]
+        assert isinstance(band_rank, int) and isinstance(deadline_at, int)
+        return band_rank, Instant(deadline_at)
 
     async def next_pause_end(self, model: str) -> Instant | None:
         """Return when the first of the model's pausing requests may run again."""

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 
 import msgspec
 
+from forebay.core.batches import Batch
 from forebay.core.clock import Clock, Instant
 from forebay.core.errors import LeaseLost
+from forebay.core.files import File
 from forebay.core.ids import NewId
 from forebay.core.ledger import LedgerEntry
 from forebay.core.money import Usage
 from forebay.dialects.wire import encode
-from forebay.store.batches import BatchRecord, NewSegment
+from forebay.store.batches import NewSegment
 from forebay.store.database import Database, Row, Tx
-from forebay.store.files import FileRecord, add_file
+from forebay.store.files import add_file
 from forebay.store.ledger import record_entry
 from forebay.store.records import record
 
@@ -76,7 +78,7 @@ class Segments:
 
     async def claim(
         self, model: str, *, lease_expires_at: Instant
-    ) -> tuple[SegmentRecord, BatchRecord] | None:
+    ) -> tuple[SegmentRecord, Batch] | None:
         """Lease the model's most urgent waiting segment of a running batch to the caller."""
         lease_id = self._new_id("lease_")
 
@@ -90,9 +92,21 @@ class Segments:
             return segments[0], batch
 
         rows = await self._database.write(claim)
-        return (
-            None if rows is None else (record(rows[0], SegmentRecord), record(rows[1], BatchRecord))
-        )
+        return None if rows is None else (record(rows[0], SegmentRecord), record(rows[1], Batch))
+
+    async def hold(
+        self, segment: SegmentRecord, *, lease_expires_at: Instant
+    ) -> SegmentRecord | None:
+        """Lease this segment to the caller, to close it; None when it is held or done."""
+        lease_id = self._new_id("lease_")
+
+        async def hold(tx: Tx) -> list[Row]:
+            return await tx.run(
+                "hold_segment", id=segment.id, lease_id=lease_id, lease_expires_at=lease_expires_at
+            )
+
+        rows = await self._database.write(hold)
+        return record(rows[0], SegmentRecord) if rows else None
 
     async def ended_lines(self, segment_id: str) -> set[int]:
         """Return the numbers of the segment's lines that have a recorded result."""
@@ -121,7 +135,7 @@ class Segments:
 
         await self._database.write(release)
 
-    async def record(self, segment: SegmentRecord, batch: BatchRecord, results: Results) -> None:
+    async def record(self, segment: SegmentRecord, batch: Batch, results: Results) -> None:
         """Make results real: chunks, counts and charge together.
 
         Raises `LeaseLost`, keeping nothing, when the segment is held by somebody else by now.
@@ -159,7 +173,7 @@ class Segments:
             created_at=now,
         )
 
-    async def _count(self, tx: Tx, batch: BatchRecord, results: Results, *, now: Instant) -> None:
+    async def _count(self, tx: Tx, batch: Batch, results: Results, *, now: Instant) -> None:
         """Add to the batch's counts; the first chunk of a kind also makes that kind's file."""
         output, errors = results.output, results.errors
         (files,) = await tx.run(
@@ -182,9 +196,9 @@ class Segments:
                 await tx.run("grow_file", id=file_id, size_bytes=chunk.size_bytes)
 
 
-def _batch_file(batch: BatchRecord, chunk: NewChunk, file_id: str, *, now: Instant) -> FileRecord:
+def _batch_file(batch: Batch, chunk: NewChunk, file_id: str, *, now: Instant) -> File:
     expires_after_s = batch.output_expires_after_s
-    return FileRecord(
+    return File(
         id=file_id,
         project_id=batch.project_id,
         purpose="batch_output",

@@ -59,3 +59,10 @@ SELECT * FROM chunk WHERE batch_id = :batch_id AND kind = :kind ORDER BY id;
 
 -- name: list_ended_lines
 SELECT line_numbers FROM chunk WHERE segment_id = :segment_id;
+
+-- name: hold_segment
+-- For whoever closes a batch: it takes a segment whatever the batch's status.
+UPDATE segment
+SET status = 'running', lease_id = :lease_id, lease_expires_at = :lease_expires_at
+WHERE id = :id AND status = 'waiting'
+RETURNING *;

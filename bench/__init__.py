@@ -1,0 +1,1 @@
+"""What Forebay costs on top of the engine it stands before: run `python -m bench`."""

@@ -1,0 +1,69 @@
+"""Run every scenario, print one table, and end with status 1 if anything was wrong."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+
+from bench.figure import figure_table
+from bench.passthrough import Report, run_passthrough
+from bench.process import CommandFailed
+
+_WIDTH = 110
+
+
+def main() -> int:
+    """Give the exit status."""
+    arguments = _parser().parse_args()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    progress = Console(stderr=True, style="dim")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            report = runner.run(_run(arguments, progress))
+    except CommandFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("stopped", file=sys.stderr)
+        return 130
+    console.print(figure_table(report.figures))
+    if arguments.json:
+        _write(report, arguments.json)
+    for failure in report.failures:
+        print(f"FAILED: {failure}", file=sys.stderr)
+    return 1 if report.failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--rounds", type=int, default=3, help="median of so many (default 3)")
+    parser.add_argument(
+        "--connections", type=int, default=64, help="for the throughput (default 64)"
+    )
+    return parser
+
+
+async def _run(arguments: argparse.Namespace, progress: Console) -> Report:
+    task = asyncio.current_task()
+    assert task is not None
+    # Ctrl-C already cancels this task; so that a stop from elsewhere cleans up, too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await run_passthrough(
+        connections=arguments.connections, rounds=arguments.rounds, say=progress.print
+    )
+
+
+def _write(report: Report, file: Path) -> None:
+    figures = [figure.as_json() for figure in report.figures]
+    file.write_text(json.dumps({"figures": figures, "failures": report.failures}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

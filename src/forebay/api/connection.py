@@ -1,0 +1,129 @@
+"""One HTTP exchange on the hot path: the body in, JSON or server-sent events out, and its early end.
+
+Plain ASGI, because inference calls are many: what a request object and a watcher task cost would be
+a good part of what a call costs. A watcher starts only for a turn that is not over in a moment; it
+ends the turn when the caller leaves, and keeps a silent stream alive with comments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.types import Message, Receive, Scope, Send
+
+from forebay.core.errors import BodyTooLarge
+from forebay.dialects.wire import encode
+
+WATCH_AFTER_S = 0.25
+KEEP_ALIVE_S = 15.0
+KEEP_ALIVE = b": keep-alive\n\n"
+
+_JSON = (b"content-type", b"application/json")
+_STREAM = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+class Connection:
+    """The exchange. `request_id` goes out with every answer, in both vendors' headers."""
+
+    __slots__ = ("_has_begun", "_is_streamed", "_receive", "_send", "_task", "_timer", "_watcher",
+                 "headers", "is_gone", "request_id")  # fmt: skip
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
+        self._receive = receive
+        self._send = send
+        self._has_begun = False
+        self._is_streamed = False
+        self._task: asyncio.Task[object] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self.headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.is_gone = False
+        self.request_id = request_id
+
+    def header(self, name: bytes) -> str | None:
+        """Return a request header by its lower-case name."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+    async def body(self, *, max_bytes: int) -> bytes:
+        """Return the request's body; raises `BodyTooLarge`."""
+        message: Message = await self._receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body", False):
+            if len(body) > max_bytes:
+                break
+            message = await self._receive()
+            body += message.get("body", b"")
+        if len(body) > max_bytes:
+            raise BodyTooLarge(max_bytes)
+        return body
+
+    async def send_json(
+        self, payload: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Answer with one JSON body; bytes go out as they are."""
+        body = payload if isinstance(payload, bytes) else encode(payload)
+        fields = [_JSON, (b"content-length", b"%d" % len(body)), *self._ids()]
+        for name, value in (headers or {}).items():
+            fields.append((name.encode(), value.encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": fields})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def send_events(self, events: bytes) -> None:
+        """Send a piece of an event stream, opening it first."""
+        if not self._has_begun:
+            self._has_begun = True
+            headers = [*_STREAM, *self._ids()]
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._send({"type": "http.response.body", "body": events, "more_body": True})
+
+    async def end_events(self) -> None:
+        """End the event stream."""
+        await self._send({"type": "http.response.body", "body": b""})
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether an event stream is open, so that its status is settled."""
+        return self._has_begun
+
+    def watch(self, *, is_streamed: bool) -> None:
+        """From a moment on, cancel the calling task if the caller leaves."""
+        self._is_streamed = is_streamed
+        self._task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(WATCH_AFTER_S, self._start_watcher)
+
+    def unwatch(self) -> None:
+        """Watch no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _start_watcher(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(KEEP_ALIVE_S if self._is_streamed else None):
+                    message = await self._receive()
+            except TimeoutError:
+                await self.send_events(KEEP_ALIVE)
+                continue
+            if message["type"] == "http.disconnect":
+                self.is_gone = True
+                if self._task is not None:
+                    self._task.cancel()
+                return
+
+    def _ids(self) -> tuple[tuple[bytes, bytes], ...]:
+        value = self.request_id.encode()
+        return ((b"x-request-id", value), (b"request-id", value))

@@ -1,0 +1,104 @@
+"""Files: upload, list, look, read, delete."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from forebay.api.keys import KeyRing
+from forebay.api.multipart import MultipartReader, PartBegin, field_text, part_pieces
+from forebay.api.routes import json_response, limit_of
+from forebay.core.errors import InvalidParameter, MissingParameter
+from forebay.dialects.turn import JsonObject
+from forebay.lanes.admission import Caller
+from forebay.lanes.batch.files import FileDesk
+from forebay.store.blobs import BlobWriter
+
+
+def file_routes(keys: KeyRing, files: FileDesk) -> list[Route]:
+    """Return the routes under `/v1/files`."""
+
+    async def upload(request: Request) -> Response:
+        caller = keys.authenticate(request.headers.raw)
+        return json_response(await _upload(request, caller, files))
+
+    async def page(request: Request) -> Response:
+        caller = keys.authenticate(request.headers.raw)
+        query = request.query_params
+        return json_response(
+            await files.page(
+                caller,
+                purpose=query.get("purpose"),
+                after=query.get("after"),
+                limit=limit_of(request, default=10_000, most=10_000),
+            )
+        )
+
+    async def get(request: Request) -> Response:
+        caller = keys.authenticate(request.headers.raw)
+        return json_response(await files.get(caller, request.path_params["id"]))
+
+    async def content(request: Request) -> Response:
+        caller = keys.authenticate(request.headers.raw)
+        pieces = await files.content(caller, request.path_params["id"])
+        return StreamingResponse(pieces, media_type="application/octet-stream")
+
+    async def delete(request: Request) -> Response:
+        caller = keys.authenticate(request.headers.raw)
+        return json_response(await files.delete(caller, request.path_params["id"]))
+
+    return [
+        Route("/v1/files", upload, methods=["POST"]),
+        Route("/v1/files", page, methods=["GET"]),
+        Route("/v1/files/{id}", get, methods=["GET"]),
+        Route("/v1/files/{id}", delete, methods=["DELETE"]),
+        Route("/v1/files/{id}/content", content, methods=["GET"]),
+    ]
+
+
+async def _upload(request: Request, caller: Caller, files: FileDesk) -> JsonObject:
+    """Take the form's parts in any order; what was received goes away with any error."""
+    events = MultipartReader(request.headers.get("content-type", "")).events(request.stream())
+    fields: dict[str, str] = {}
+    filename = ""
+    writer: BlobWriter | None = None
+    try:
+        async for event in events:
+            if not isinstance(event, PartBegin):
+                continue
+            if event.filename is None:
+                fields[event.name] = await field_text(events)
+            elif event.name == "file" and writer is None:
+                filename = event.filename
+                writer = await files.receive(part_pieces(events))
+            else:
+                raise InvalidParameter("The form has an unexpected file.", param=event.name)
+        if writer is None:
+            raise MissingParameter("file")
+        if "purpose" not in fields:
+            raise MissingParameter("purpose")
+        expires_after_s = _expires_after_s(fields)
+    except BaseException:
+        if writer is not None:
+            await writer.abandon()
+        raise
+    return await files.add(
+        caller,
+        writer,
+        filename=filename or "upload",
+        purpose=fields["purpose"],
+        expires_after_s=expires_after_s,
+    )
+
+
+def _expires_after_s(fields: dict[str, str]) -> int | None:
+    """Return the seconds of `expires_after`, which the SDKs send as two form fields."""
+    seconds = fields.get("expires_after[seconds]")
+    if seconds is None:
+        return None
+    if fields.get("expires_after[anchor]") != "created_at":
+        raise InvalidParameter("Supported values are: 'created_at'.", param="expires_after.anchor")
+    if not seconds.isdecimal():
+        raise InvalidParameter("Expected a number of seconds.", param="expires_after.seconds")
+    return int(seconds)

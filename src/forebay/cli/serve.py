@@ -1,0 +1,109 @@
+"""`forebay serve`: the service on a socket, from start to a clean end."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+import uvloop
+from rich.console import Console
+
+from forebay.cli.banner import show_banner
+from forebay.cli.logs import log_to_stderr
+from forebay.cli.options import ADDRESS_FILE
+from forebay.cli.weights import embedded_weights
+from forebay.core.errors import ForebayError
+from forebay.settings import Settings
+from forebay.wiring.secrets import write_private
+from forebay.wiring.service import Service, running
+
+
+class PortInUse(ForebayError):
+    """The address cannot be listened on."""
+
+    code = "port_in_use"
+
+
+def serve(settings: Settings, *, ready_file: Path | None, console: Console) -> None:
+    """Serve until told to stop."""
+    log_to_stderr(settings.log_level)
+    uvloop.run(_serve(settings, ready_file=ready_file, console=console))
+
+
+async def _serve(settings: Settings, *, ready_file: Path | None, console: Console) -> None:
+    listening = _listen(settings.host, settings.port)
+    weights = await embedded_weights(settings, console)
+    address = _address(listening)
+    try:
+        async with running(settings, weights=weights) as service:
+
+            def ready() -> None:
+                write_private(settings.folder / ADDRESS_FILE, address)
+                if ready_file is not None:
+                    ready_file.write_text(address + "\n")
+                show_banner(console, service, settings, address=address)
+
+            _quiet_collector()
+            await _Server(_config(service, settings), on_ready=ready).serve([listening])
+    finally:
+        (settings.folder / ADDRESS_FILE).unlink(missing_ok=True)
+        listening.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything else starts: a taken port is the commonest mistake."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        raise PortInUse(
+            f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}); "
+            "choose another with --port, or any free one with --port 0"
+        ) from None
+    return listening
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"
+
+
+def _config(service: Service, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        service.app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=2048,
+        timeout_graceful_shutdown=round(settings.shutdown_grace_s),
+    )
+
+
+def _quiet_collector() -> None:
+    """Leave what start-up made out of every later collection, and collect less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+class _Server(uvicorn.Server):
+    """Tells when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()

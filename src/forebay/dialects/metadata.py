@@ -1,0 +1,51 @@
+"""Metadata as the APIs carry it: pairs of strings, in OpenAI's limits, and what is never shown."""
+
+from __future__ import annotations
+
+from forebay.core.errors import InvalidParameter, InvalidType
+from forebay.dialects.turn import JsonObject
+
+MAX_PAIRS = 16
+MAX_KEY_CHARACTERS = 64
+MAX_VALUE_CHARACTERS = 512
+
+# Reserved keys that hold secrets: they are used, and never shown again.
+_SECRET = frozenset({"webhook_token"})
+
+
+def read_metadata(body: JsonObject) -> dict[str, str]:
+    """Return the body's `metadata`, empty where absent; raises an error that names the key."""
+    pairs = body.get("metadata")
+    if pairs is None:
+        return {}
+    if not isinstance(pairs, dict):
+        raise InvalidType("Invalid type for 'metadata': expected an object.", param="metadata")
+    if len(pairs) > MAX_PAIRS:
+        raise InvalidParameter(
+            f"Invalid 'metadata': too many pairs. Expected at most {MAX_PAIRS}, got {len(pairs)}.",
+            param="metadata",
+        )
+    for key, value in pairs.items():
+        check_pair(key, value)
+    return pairs
+
+
+def check_pair(key: str, value: object) -> None:
+    """Raise `InvalidType` or `InvalidParameter` for a pair that metadata cannot hold."""
+    if len(key) > MAX_KEY_CHARACTERS:
+        raise InvalidParameter(
+            f"Invalid key in 'metadata': longer than {MAX_KEY_CHARACTERS} characters.",
+            param="metadata",
+        )
+    param = f"metadata.{key}"
+    if not isinstance(value, str):
+        raise InvalidType(f"Invalid type for '{param}': expected a string.", param=param)
+    if len(value) > MAX_VALUE_CHARACTERS:
+        raise InvalidParameter(
+            f"Invalid '{param}': longer than {MAX_VALUE_CHARACTERS} characters.", param=param
+        )
+
+
+def shown(metadata: dict[str, str]) -> dict[str, str]:
+    """Return the pairs that an answer may show."""
+    return {key: value for key, value in metadata.items() if key not in _SECRET}

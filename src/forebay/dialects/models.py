@@ -1,0 +1,74 @@
+"""The wire shapes of models, as OpenAI's and Anthropic's lists have them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from forebay.core.clock import Instant, seconds_of
+from forebay.core.models import Model
+from forebay.core.money import Price
+from forebay.dialects.turn import JsonObject
+
+PICO_PER_UNIT_AND_MILLION = 1_000_000
+
+
+def openai_model(model: Model) -> JsonObject:
+    """Return OpenAI's `model` object, with windows and prices under `forebay`."""
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": seconds_of(model.created_at),
+        "owned_by": "forebay",
+        "forebay": {
+            "aliases": list(model.aliases),
+            "currency": model.currency,
+            "context_tokens": model.context_tokens,
+            "prices_per_million_tokens": {
+                window.name: _price(model.price(window)) for window in model.windows
+            },
+        },
+    }
+
+
+def anthropic_model(model: Model) -> JsonObject:
+    """Return Anthropic's `model` object."""
+    return {
+        "type": "model",
+        "id": model.name,
+        "display_name": model.name,
+        "created_at": rfc3339(model.created_at),
+    }
+
+
+def openai_list(models: list[Model]) -> JsonObject:
+    """Return OpenAI's list, which has no pages."""
+    return {"object": "list", "data": [openai_model(model) for model in models]}
+
+
+def anthropic_list(models: list[Model]) -> JsonObject:
+    """Return Anthropic's list, all on one page."""
+    return {
+        "data": [anthropic_model(model) for model in models],
+        "has_more": False,
+        "first_id": models[0].name if models else None,
+        "last_id": models[-1].name if models else None,
+    }
+
+
+def rfc3339(instant: Instant) -> str:
+    """Return the instant as Anthropic writes times."""
+    return datetime.fromtimestamp(seconds_of(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _price(price: Price) -> JsonObject:
+    return {
+        "input": _per_million(price.input),
+        "cached": _per_million(price.cached),
+        "output": _per_million(price.output),
+    }
+
+
+def _per_million(picos: int) -> str:
+    """Return pico-units per token as a decimal of whole units per million tokens."""
+    units, rest = divmod(picos, PICO_PER_UNIT_AND_MILLION)
+    return f"{units}.{rest:06d}".rstrip("0").rstrip(".")

@@ -1,0 +1,189 @@
+"""OpenAI's Responses: body to turn, answer to the response object.
+
+Sources: OpenAI's API reference and OpenAPI document, and the Open Responses specification for what
+must never be null. Fields that the API does not define are ignored, as OpenAI does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from forebay.core.errors import ForebayError, InvalidParameter, UnsupportedParameter
+from forebay.dialects.dialect import Call, DialectName, ErrorReply, Outcome, Wishes, Writer
+from forebay.dialects.errors import openai_error
+from forebay.dialects.metadata import read_metadata
+from forebay.dialects.parameters import Parameters, Refusal
+from forebay.dialects.responses_input import chat_messages
+from forebay.dialects.responses_output import response_object
+from forebay.dialects.responses_stream import ResponsesWriter
+from forebay.dialects.responses_tools import chat_tools, chosen, response_format
+from forebay.dialects.turn import JsonObject, Turn
+from forebay.dialects.wire import read
+
+PARAMETERS = Parameters(
+    honoured=frozenset(
+        {
+            "background",
+            "include",
+            "input",
+            "instructions",
+            "max_output_tokens",
+            "metadata",
+            "model",
+            "parallel_tool_calls",
+            "reasoning",
+            "service_tier",
+            "store",
+            "stream",
+            "temperature",
+            "text",
+            "tool_choice",
+            "tools",
+            "top_logprobs",
+            "top_p",
+        }
+    ),
+    refused={
+        "context_management": Refusal(reason="no compaction runs here", neutral=([],)),
+        "conversation": Refusal(reason="conversations are not kept here yet"),
+        "max_tool_calls": Refusal(reason="no tool runs on this server, so there is none to count"),
+        "moderation": Refusal(reason="no moderation runs here"),
+        "previous_response_id": Refusal(reason="send the earlier items as 'input'"),
+        "prompt": Refusal(reason="prompt templates are not kept here"),
+        "truncation": Refusal(reason="only 'disabled' is supported", neutral=("disabled",)),
+    },
+    without_effect=frozenset(
+        {
+            "access_programs",
+            "image",
+            "prompt_cache_key",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "stream_options",
+            "user",
+        }
+    ),
+)
+
+_LOGPROBS = "message.output_text.logprobs"
+
+# All but the logprobs speak of tools that do not run here, or of what is shown anyway.
+_INCLUDABLE = frozenset(
+    {
+        _LOGPROBS,
+        "code_interpreter_call.outputs",
+        "computer_call_output.output.image_url",
+        "file_search_call.results",
+        "message.input_image.image_url",
+        "reasoning.encrypted_content",
+        "web_search_call.action.sources",
+        "web_search_call.results",
+    }
+)
+
+_Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+_Detail = Literal["auto", "concise", "detailed"]
+
+
+class _Reasoning(msgspec.Struct):
+    effort: _Effort | None = None
+    summary: _Detail | None = None
+
+
+class _Body(msgspec.Struct):
+    model: str
+    instructions: str | None = None
+    tools: list[JsonObject] | None = None
+    parallel_tool_calls: bool | None = None
+    text: JsonObject | None = None
+    reasoning: _Reasoning | None = None
+    include: list[str] | None = None
+    max_output_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    store: bool | None = None
+    background: bool | None = None
+    stream: bool | None = None
+    service_tier: str | None = None
+    # Echoed, so their types must be right.
+    prompt_cache_key: str | None = None
+    safety_identifier: str | None = None
+    user: str | None = None
+
+
+class ResponsesDialect:
+    """Responses."""
+
+    name = DialectName.RESPONSES
+
+    def id_prefix(self) -> str:
+        """Return the prefix of response ids."""
+        return "resp_"
+
+    def parse(self, body: JsonObject) -> tuple[Turn, Wishes]:
+        """Return what the body asks for; raises `RequestRejected` with the field's name."""
+        PARAMETERS.check(body)
+        shape = read(body, _Body)
+        _check_values(shape)
+        tool_choice, tools = chosen(body.get("tool_choice"), chat_tools(shape.tools or []))
+        turn = Turn(
+            model=shape.model,
+            messages=chat_messages(body),
+            tools=tools,
+            tool_choice=tool_choice,
+            parallel_tool_calls=shape.parallel_tool_calls,
+            response_format=response_format(shape.text),
+            sampling=_sampling(shape),
+            max_output_tokens=shape.max_output_tokens,
+        )
+        wishes = Wishes(
+            is_streamed=bool(shape.stream),
+            is_background=bool(shape.background),
+            is_stored=shape.store is not False,
+            service_tier=shape.service_tier,
+            metadata=read_metadata(body),
+        )
+        return turn, wishes
+
+    def final(self, call: Call, outcome: Outcome) -> JsonObject:
+        """Return the `response` object, in whatever status it is."""
+        return response_object(call, outcome)
+
+    def writer(self, call: Call) -> Writer:
+        """Return a writer of `response.*` events."""
+        return ResponsesWriter(call)
+
+    def error(self, error: ForebayError, *, request_id: str) -> ErrorReply:
+        """Return the error in OpenAI's words."""
+        return openai_error(error)
+
+
+def _check_values(shape: _Body) -> None:
+    if shape.background and shape.stream:
+        raise UnsupportedParameter("stream", "a background response cannot be streamed yet")
+    for index, name in enumerate(shape.include or []):
+        if name not in _INCLUDABLE:
+            raise InvalidParameter(
+                f"Invalid value: '{name}'. Supported values are: "
+                f"{', '.join([repr(known) for known in sorted(_INCLUDABLE)])}.",
+                param=f"include[{index}]",
+            )
+
+
+def _sampling(shape: _Body) -> JsonObject:
+    sampling: JsonObject = {}
+    if shape.temperature is not None:
+        sampling["temperature"] = shape.temperature
+    if shape.top_p is not None:
+        sampling["top_p"] = shape.top_p
+    if _LOGPROBS in (shape.include or []):
+        sampling["logprobs"] = True
+        if shape.top_logprobs:
+            sampling["top_logprobs"] = shape.top_logprobs
+    if shape.reasoning is not None and shape.reasoning.effort is not None:
+        sampling["reasoning_effort"] = shape.reasoning.effort
+    return sampling

@@ -1,0 +1,208 @@
+"""Output items while they are streamed: each knows the events that open, extend and end it."""
+
+from __future__ import annotations
+
+from forebay.dialects.responses_output import (
+    IN_PROGRESS,
+    function_call_item,
+    message_item,
+    reasoning_item,
+    reasoning_part,
+    refusal_part,
+    response_logprobs,
+    text_part,
+)
+from forebay.dialects.turn import JsonObject, ToolCall, ToolCallPiece
+from forebay.dialects.wire import encode, event
+
+
+class Events:
+    """Makes the events of one stream, numbered from 0 without a gap."""
+
+    __slots__ = ("number", "response_id")
+
+    def __init__(self, response_id: str) -> None:
+        self.response_id = response_id
+        self.number = 0
+
+    def event(self, kind: str, fields: JsonObject) -> bytes:
+        """Return the next event."""
+        number = self.number
+        self.number += 1
+        return event(kind, {"type": kind, "sequence_number": number, **fields})
+
+
+class _DeltaEvent:
+    """An event that comes once a token: all but its text and its number is made once."""
+
+    __slots__ = ("_events", "_head")
+
+    def __init__(self, events: Events, kind: str, place: JsonObject) -> None:
+        self._events = events
+        fields = encode({"type": kind, **place})
+        self._head = b'event: %s\ndata: %s,"delta":' % (kind.encode(), fields[:-1])
+
+    def of(self, text: str, tail: bytes = b"") -> bytes:
+        number = self._events.number
+        self._events.number = number + 1
+        return b'%s%s%s,"sequence_number":%d}\n\n' % (self._head, encode(text), tail, number)
+
+
+class ReasoningInProgress:
+    """A reasoning item with one part of reasoning text."""
+
+    def __init__(self, events: Events, index: int) -> None:
+        self._events = events
+        self._index = index
+        self._item = reasoning_item(events.response_id, index, None, status=IN_PROGRESS)
+        self._place: JsonObject = {
+            "item_id": self._item["id"],
+            "output_index": index,
+            "content_index": 0,
+        }
+        self._delta = _DeltaEvent(events, "response.reasoning_text.delta", self._place)
+        self._parts: list[str] = []
+
+    def open(self, out: list[bytes]) -> None:
+        """Add the events that begin the item and its part."""
+        item: JsonObject = {"output_index": self._index, "item": self._item}
+        out.append(self._events.event("response.output_item.added", item))
+        part = self._place | {"part": reasoning_part("")}
+        out.append(self._events.event("response.content_part.added", part))
+
+    def write(self, out: list[bytes], text: str) -> None:
+        """Add the event of one more piece of text."""
+        self._parts.append(text)
+        out.append(self._delta.of(text))
+
+    def close(self, out: list[bytes], *, status: str) -> None:
+        """Add the events that end the part and the item."""
+        events, text = self._events, "".join(self._parts)
+        out.append(events.event("response.reasoning_text.done", self._place | {"text": text}))
+        part = self._place | {"part": reasoning_part(text)}
+        out.append(events.event("response.content_part.done", part))
+        item = reasoning_item(events.response_id, self._index, text, status=status)
+        done: JsonObject = {"output_index": self._index, "item": item}
+        out.append(events.event("response.output_item.done", done))
+
+
+class MessageInProgress:
+    """A message; its parts of text and of refusal follow each other."""
+
+    def __init__(self, events: Events, index: int) -> None:
+        self._events = events
+        self._index = index
+        self._item = message_item(events.response_id, index, [], status=IN_PROGRESS)
+        self._content: list[JsonObject] = []
+        self._text: _DeltaEvent | None = None
+        self._refusal: _DeltaEvent | None = None
+        self._parts: list[str] = []
+        self._logprobs: list[JsonObject] = []
+
+    @property
+    def is_text_open(self) -> bool:
+        """Whether the open part is one of text."""
+        return self._text is not None
+
+    def open(self, out: list[bytes]) -> None:
+        """Add the event that begins the item."""
+        item: JsonObject = {"output_index": self._index, "item": self._item}
+        out.append(self._events.event("response.output_item.added", item))
+
+    def write_text(self, out: list[bytes], text: str, logprobs: tuple[JsonObject, ...]) -> None:
+        """Add the event of one more piece of text, and those that begin its part."""
+        delta = self._text
+        if delta is None:
+            self._close_part(out)
+            self._begin_part(out, text_part("", []))
+            delta = self._text = _DeltaEvent(
+                self._events, "response.output_text.delta", self._place()
+            )
+        self._parts.append(text)
+        if not logprobs:
+            out.append(delta.of(text, b',"logprobs":[]'))
+            return
+        shown = response_logprobs(list(logprobs))
+        self._logprobs.extend(shown)
+        out.append(delta.of(text, b',"logprobs":' + encode(shown)))
+
+    def write_refusal(self, out: list[bytes], text: str) -> None:
+        """Add the event of one more piece of refusal, and those that begin its part."""
+        if self._refusal is None:
+            self._close_part(out)
+            self._begin_part(out, refusal_part(""))
+            self._refusal = _DeltaEvent(self._events, "response.refusal.delta", self._place())
+        self._parts.append(text)
+        out.append(self._refusal.of(text))
+
+    def close(self, out: list[bytes], *, status: str) -> None:
+        """Add the events that end the open part and the item."""
+        self._close_part(out)
+        item = message_item(self._events.response_id, self._index, self._content, status=status)
+        done: JsonObject = {"output_index": self._index, "item": item}
+        out.append(self._events.event("response.output_item.done", done))
+
+    def _begin_part(self, out: list[bytes], part: JsonObject) -> None:
+        fields = self._place() | {"part": part}
+        out.append(self._events.event("response.content_part.added", fields))
+
+    def _close_part(self, out: list[bytes]) -> None:
+        text = "".join(self._parts)
+        place = self._place()
+        if self._text is not None:
+            part = text_part(text, self._logprobs)
+            fields = place | {"text": text, "logprobs": self._logprobs}
+            out.append(self._events.event("response.output_text.done", fields))
+        elif self._refusal is not None:
+            part = refusal_part(text)
+            out.append(self._events.event("response.refusal.done", place | {"refusal": text}))
+        else:
+            return
+        out.append(self._events.event("response.content_part.done", place | {"part": part}))
+        self._content.append(part)
+        self._text = self._refusal = None
+        self._parts = []
+        self._logprobs = []
+
+    def _place(self) -> JsonObject:
+        return {
+            "item_id": self._item["id"],
+            "output_index": self._index,
+            "content_index": len(self._content),
+        }
+
+
+class FunctionCallInProgress:
+    """A function call; the piece that begins it brings its id and its name."""
+
+    def __init__(self, events: Events, index: int, first: ToolCallPiece) -> None:
+        self.index = index
+        self._events = events
+        self._call = ToolCall(id=first.id or "", name=first.name or "", arguments="")
+        self._item = function_call_item(events.response_id, index, self._call, status=IN_PROGRESS)
+        self._place: JsonObject = {"item_id": self._item["id"], "output_index": index}
+        self._delta = _DeltaEvent(events, "response.function_call_arguments.delta", self._place)
+        self._parts: list[str] = []
+
+    def open(self, out: list[bytes]) -> None:
+        """Add the event that begins the item."""
+        item: JsonObject = {"output_index": self.index, "item": self._item}
+        out.append(self._events.event("response.output_item.added", item))
+
+    def write(self, out: list[bytes], piece: ToolCallPiece) -> None:
+        """Add the event of one more piece of the arguments."""
+        # A name may come late; the id cannot change any more.
+        self._call.name = piece.name or self._call.name
+        if piece.arguments:
+            self._parts.append(piece.arguments)
+            out.append(self._delta.of(piece.arguments))
+
+    def close(self, out: list[bytes], *, status: str) -> None:
+        """Add the events that end the arguments and the item."""
+        events, call = self._events, self._call
+        call.arguments = "".join(self._parts)
+        fields = self._place | {"name": call.name, "arguments": call.arguments}
+        out.append(events.event("response.function_call_arguments.done", fields))
+        item = function_call_item(events.response_id, self.index, call, status=status)
+        done: JsonObject = {"output_index": self.index, "item": item}
+        out.append(events.event("response.output_item.done", done))

@@ -1,0 +1,126 @@
+"""The events of a streamed response.
+
+One item of reasoning or text is open at a time; function calls stay open beside it until the end,
+because engines may send the pieces of parallel calls in any order. Text is the hot path: its event
+is put together from bytes made once an item.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from forebay.core.requests import RequestStatus
+from forebay.dialects.dialect import Call, Outcome
+from forebay.dialects.responses_items import (
+    Events,
+    FunctionCallInProgress,
+    MessageInProgress,
+    ReasoningInProgress,
+)
+from forebay.dialects.responses_output import COMPLETED, INCOMPLETE, response_object
+from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece
+from forebay.dialects.wire import DONE
+
+
+class ResponsesWriter:
+    """Writes the events of one response, from `response.created` to the terminal one."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._events = Events(call.id)
+        self._reasoning: ReasoningInProgress | None = None
+        self._message: MessageInProgress | None = None
+        self._function_calls: list[FunctionCallInProgress] = []
+        self._item_count = 0
+
+    def open(self) -> bytes:
+        """Return `response.created` and `response.in_progress`."""
+        response = response_object(self._call, Outcome(status=RequestStatus.IN_PROGRESS))
+        fields: JsonObject = {"response": response}
+        return self._events.event("response.created", fields) + self._events.event(
+            "response.in_progress", fields
+        )
+
+    def write(self, deltas: list[Delta]) -> bytes:
+        """Return the events for these deltas."""
+        out: list[bytes] = []
+        for delta in deltas:
+            if delta.reasoning:
+                self._write_reasoning(out, delta.reasoning)
+            if delta.text or (delta.logprobs and self._is_text_open()):
+                self._open_message(out).write_text(out, delta.text, delta.logprobs)
+            if delta.refusal:
+                self._open_message(out).write_refusal(out, delta.refusal)
+            for piece in delta.tool_calls:
+                self._write_piece(out, piece)
+        return b"".join(out)
+
+    def close(self, outcome: Outcome) -> bytes:
+        """Return what ends the open items, the one terminal event, and `[DONE]`."""
+        out: list[bytes] = []
+        match outcome.status:
+            case RequestStatus.COMPLETED:
+                terminal, last_status = "response.completed", COMPLETED
+            case RequestStatus.INCOMPLETE:
+                terminal, last_status = "response.incomplete", INCOMPLETE
+            case RequestStatus.FAILED | RequestStatus.CANCELLED:
+                # There is no event for a cancelled response: the object in it tells.
+                terminal, last_status = "response.failed", INCOMPLETE
+            case RequestStatus.QUEUED | RequestStatus.IN_PROGRESS:
+                raise AssertionError("a stream is closed with a final status")
+            case _:
+                assert_never(outcome.status)
+        self._close_items(out, last_status=last_status)
+        response = response_object(self._call, outcome)
+        out.append(self._events.event(terminal, {"response": response}))
+        out.append(DONE)
+        return b"".join(out)
+
+    def _write_reasoning(self, out: list[bytes], text: str) -> None:
+        if self._reasoning is None:
+            self._close_message(out, status=COMPLETED)
+            self._reasoning = ReasoningInProgress(self._events, self._next_index())
+            self._reasoning.open(out)
+        self._reasoning.write(out, text)
+
+    def _open_message(self, out: list[bytes]) -> MessageInProgress:
+        if self._message is None:
+            self._close_reasoning(out, status=COMPLETED)
+            self._message = MessageInProgress(self._events, self._next_index())
+            self._message.open(out)
+        return self._message
+
+    def _write_piece(self, out: list[bytes], piece: ToolCallPiece) -> None:
+        if piece.index == len(self._function_calls):
+            self._close_reasoning(out, status=COMPLETED)
+            self._close_message(out, status=COMPLETED)
+            function_call = FunctionCallInProgress(self._events, self._next_index(), piece)
+            function_call.open(out)
+            self._function_calls.append(function_call)
+        self._function_calls[piece.index].write(out, piece)
+
+    def _close_items(self, out: list[bytes], *, last_status: str) -> None:
+        last = self._item_count - 1
+        for function_call in self._function_calls:
+            function_call.close(
+                out, status=last_status if function_call.index == last else COMPLETED
+            )
+        self._close_reasoning(out, status=last_status)
+        self._close_message(out, status=last_status)
+
+    def _close_reasoning(self, out: list[bytes], *, status: str) -> None:
+        if self._reasoning is not None:
+            self._reasoning.close(out, status=status)
+            self._reasoning = None
+
+    def _close_message(self, out: list[bytes], *, status: str) -> None:
+        if self._message is not None:
+            self._message.close(out, status=status)
+            self._message = None
+
+    def _is_text_open(self) -> bool:
+        return self._message is not None and self._message.is_text_open
+
+    def _next_index(self) -> int:
+        self._item_count += 1
+        return self._item_count - 1

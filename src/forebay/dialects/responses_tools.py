@@ -1,0 +1,143 @@
+"""Tools, the choice among them and the output format: from Responses' words to those of chat."""
+
+from __future__ import annotations
+
+import msgspec
+
+from forebay.core.errors import (
+    InvalidParameter,
+    InvalidType,
+    MissingParameter,
+    UnsupportedParameter,
+)
+from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import read
+
+_NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
+
+
+class _FunctionTool(msgspec.Struct):
+    name: str
+    description: str | None = None
+    parameters: JsonObject | None = None
+    strict: bool | None = None
+
+
+class _NamedChoice(msgspec.Struct):
+    name: str
+
+
+class _AllowedTools(msgspec.Struct):
+    mode: str
+    tools: list[JsonObject]
+
+
+class _JsonSchemaFormat(msgspec.Struct):
+    name: str
+    schema: JsonObject
+    description: str | None = None
+    strict: bool | None = None
+
+
+def chat_tools(tools: list[JsonObject]) -> list[JsonObject]:
+    """Return the tools as chat says them; raises `UnsupportedParameter` for all but functions."""
+    return [_function(tool, at=f"tools[{index}]") for index, tool in enumerate(tools)]
+
+
+def chosen(
+    choice: object, tools: list[JsonObject]
+) -> tuple[str | JsonObject | None, list[JsonObject]]:
+    """Return the choice as chat says it, and those of the chat `tools` that it leaves to choose."""
+    if choice is None or choice in ("none", "auto"):
+        return (choice if isinstance(choice, str) else None), tools
+    if not tools:
+        raise InvalidParameter(
+            "Tool choices other than 'none' and 'auto' need 'tools'.", param="tool_choice"
+        )
+    if choice == "required":
+        return "required", tools
+    if not isinstance(choice, dict):
+        raise InvalidType(
+            "Invalid type for 'tool_choice': expected 'none', 'auto', 'required' or an object.",
+            param="tool_choice",
+        )
+    match choice.get("type"):
+        case "function":
+            name = read(choice, _NamedChoice, at="tool_choice").name
+            _named(name, tools)
+            return {"type": "function", "function": {"name": name}}, tools
+        case "allowed_tools":
+            return _allowed(read(choice, _AllowedTools, at="tool_choice"), tools)
+        case kind:
+            raise UnsupportedParameter(
+                "tool_choice.type", f"no tool of type '{kind}' runs on this server"
+            )
+
+
+def response_format(text: JsonObject | None) -> JsonObject | None:
+    """Return `text.format` as chat says it; None for plain text."""
+    wanted = None if text is None else text.get("format")
+    if wanted is None:
+        return None
+    if not isinstance(wanted, dict):
+        raise InvalidType(
+            "Invalid type for 'text.format': expected an object.", param="text.format"
+        )
+    match wanted.get("type"):
+        case "text":
+            return None
+        case "json_object":
+            return {"type": "json_object"}
+        case "json_schema":
+            shape = read(wanted, _JsonSchemaFormat, at="text.format")
+            fields: JsonObject = {"name": shape.name, "schema": shape.schema}
+            if shape.description is not None:
+                fields["description"] = shape.description
+            if shape.strict is not None:
+                fields["strict"] = shape.strict
+            return {"type": "json_schema", "json_schema": fields}
+        case None:
+            raise MissingParameter("text.format.type")
+        case kind:
+            raise InvalidParameter(
+                f"Invalid value: '{kind}'. Supported values are: 'text', 'json_object' and "
+                "'json_schema'.",
+                param="text.format.type",
+            )
+
+
+def _function(tool: JsonObject, *, at: str) -> JsonObject:
+    kind = tool.get("type")
+    if kind is None:
+        raise MissingParameter(f"{at}.type")
+    if kind == "custom":
+        raise UnsupportedParameter(f"{at}.type", "only tools of type 'function' are supported here")
+    if kind != "function":
+        raise UnsupportedParameter(f"{at}.type", f"no tool of type '{kind}' runs on this server")
+    shape = read(tool, _FunctionTool, at=at)
+    function: JsonObject = {"name": shape.name}
+    if shape.description is not None:
+        function["description"] = shape.description
+    # Some engines fail on a function without parameters.
+    function["parameters"] = _NO_PARAMETERS if shape.parameters is None else shape.parameters
+    if shape.strict is not None:
+        function["strict"] = shape.strict
+    return {"type": "function", "function": function}
+
+
+def _allowed(choice: _AllowedTools, tools: list[JsonObject]) -> tuple[str, list[JsonObject]]:
+    if choice.mode not in ("auto", "required"):
+        raise InvalidParameter(
+            f"Invalid value: '{choice.mode}'. Supported values are: 'auto' and 'required'.",
+            param="tool_choice.mode",
+        )
+    # Engines do not know this form; a model that sees only the allowed tools comes to the same.
+    return choice.mode, [_named(allowed.get("name"), tools) for allowed in choice.tools]
+
+
+def _named(name: object, tools: list[JsonObject]) -> JsonObject:
+    for tool in tools:
+        function = tool["function"]
+        if isinstance(function, dict) and function["name"] == name:
+            return tool
+    raise InvalidParameter(f"Tool choice '{name}' not found in 'tools'.", param="tool_choice")

@@ -1,0 +1,1 @@
+"""Where tokens come from: HTTP engines, the embedded one, and the pools of their replicas."""

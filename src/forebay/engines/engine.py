@@ -1,0 +1,29 @@
+"""What the house asks of an engine: one streamed turn, and a sign of life."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from forebay.dialects.turn import Delta, Turn
+
+
+class Engine(Protocol):
+    """One running inference server."""
+
+    def stream(self, turn: Turn, *, model: str) -> AsyncGenerator[list[Delta], None]:
+        """Run the turn under the engine's own name of the model.
+
+        Each item holds what one read brought. Closing the generator ends the turn in the engine.
+        Raises `EngineUnavailable`, `EngineBusy`, `EngineFailed`, or a `RequestRejected` when the
+        engine blames the request.
+        """
+        ...
+
+    async def models(self) -> list[str]:
+        """Return the names that the engine serves; raises `EngineError` when it is not well."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...

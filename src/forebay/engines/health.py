@@ -1,0 +1,74 @@
+"""Health: a replica that cannot be reached gets no turns until it answers a probe.
+
+One task per replica. A replica that is well is probed now and then, at once when a turn found it
+broken; one that is down is probed with growing pauses. A probe also tells which models it serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from forebay.core.errors import EngineError
+from forebay.engines.pool import Replica
+
+log = logging.getLogger(__name__)
+
+WELL_PAUSE_S = 30.0
+MIN_DOWN_PAUSE_S = 0.5
+MAX_DOWN_PAUSE_S = 10.0
+
+
+class HealthWatch:
+    """Watches one replica. `on_up` gets the models served, `on_down` the reason, at every change."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        *,
+        on_up: Callable[[Replica, list[str]], None],
+        on_down: Callable[[Replica, str], None],
+    ) -> None:
+        self._replica = replica
+        self._on_up = on_up
+        self._on_down = on_down
+        self._suspicion = asyncio.Event()
+        self.has_probed = asyncio.Event()
+
+    def suspect(self) -> None:
+        """Probe now: a turn found the replica broken."""
+        self._suspicion.set()
+
+    async def run(self) -> None:
+        """Probe for ever."""
+        pause_s = MIN_DOWN_PAUSE_S
+        while True:
+            self._suspicion.clear()
+            is_well = await self._probe()
+            self.has_probed.set()
+            if is_well:
+                pause_s = MIN_DOWN_PAUSE_S
+                wait_s = WELL_PAUSE_S
+            else:
+                wait_s = pause_s
+                pause_s = min(pause_s * 2, MAX_DOWN_PAUSE_S)
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._suspicion.wait()
+            except TimeoutError:
+                pass
+
+    async def _probe(self) -> bool:
+        replica = self._replica
+        try:
+            models = await replica.engine.models()
+        except EngineError as error:
+            if replica.is_up or replica.last_error is None:
+                log.warning("replica down", extra={"replica": replica.name, "reason": str(error)})
+            self._on_down(replica, str(error))
+            return False
+        if not replica.is_up:
+            log.info("replica up", extra={"replica": replica.name, "models": models})
+        self._on_up(replica, models)
+        return True

@@ -1,0 +1,1 @@
+"""How callers wait: the use cases of realtime, background and batch."""

@@ -1,0 +1,220 @@
+"""The door: from a caller's body to an accepted call with its model, lane, window and deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from forebay.core.clock import Clock, Instant
+from forebay.core.errors import InvalidParameter, UnsupportedParameter
+from forebay.core.ids import NewId
+from forebay.core.lanes import Lane
+from forebay.core.windows import (
+    ASAP,
+    BAND_RANK,
+    STANDARD,
+    Band,
+    CompletionWindow,
+    choose_window,
+)
+from forebay.dialects.dialect import Call, Dialect, DialectName, Wishes
+from forebay.dialects.turn import JsonObject, Turn
+from forebay.dialects.wire import decode_object
+from forebay.lanes.catalogue import Catalogue, Served
+from forebay.store.requests import RequestRecord
+
+# Reserved keys whose meaning would be lost if they were let through.
+UNSUPPORTED_KEYS = ("review", "on_late")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls: the key, and the project that it acts for."""
+
+    project_id: str
+    key_id: str
+    is_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A call that may run."""
+
+    call: Call
+    caller: Caller
+    dialect: Dialect
+    served: Served
+    lane: Lane
+    window: CompletionWindow
+    deadline_at: Instant
+
+    @property
+    def band_rank(self) -> int:
+        """The rank of the window's band, most urgent first."""
+        return BAND_RANK[self.window.band]
+
+
+class Admission:
+    """Accepts calls."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        dialects: Mapping[DialectName, Dialect],
+        *,
+        clock: Clock,
+        new_id: NewId,
+    ) -> None:
+        self._catalogue = catalogue
+        self._dialects = dialects
+        self._clock = clock
+        self._new_id = new_id
+
+    def admit(
+        self,
+        name: DialectName,
+        body: JsonObject,
+        caller: Caller,
+        *,
+        header_window: str | None = None,
+    ) -> Accepted:
+        """Return the accepted call; raises `RequestRejected` that names what is wrong."""
+        dialect = self._dialects[name]
+        turn, wishes = dialect.parse(body)
+        lane = Lane.BACKGROUND if wishes.is_background else Lane.REALTIME
+        _check_keys(lane, wishes.metadata)
+        served = self._served(turn)
+        window = _window(lane, wishes, header_window, served.model.windows)
+        return self._accept(dialect, body, turn, wishes, caller, served, lane, window)
+
+    def admit_line(
+        self, name: DialectName, body: JsonObject, caller: Caller, *, window_name: str
+    ) -> Accepted:
+        """Return the accepted call of a batch line, whose window is the batch's."""
+        dialect = self._dialects[name]
+        turn, wishes = dialect.parse(body)
+        if wishes.is_background:
+            raise UnsupportedParameter("background", "a batch line is not a background response")
+        served = self._served(turn)
+        window = choose_window(
+            Lane.BATCH, window_name, served.model.windows, param="completion_window"
+        )
+        return self._accept(dialect, body, turn, wishes, caller, served, Lane.BATCH, window)
+
+    def readmit(self, request: RequestRecord) -> Accepted:
+        """Return a stored request as the accepted call that it was, to be run (again).
+
+        Raises `RequestRejected` when the configuration has changed so that it cannot run.
+        """
+        dialect = self._dialects[DialectName(request.dialect)]
+        body = decode_object(request.body)
+        turn, wishes = dialect.parse(body)
+        served = self._served(turn)
+        window = choose_window(request.lane, request.completion_window, served.model.windows)
+        caller = Caller(project_id=request.project_id, key_id=request.key_id)
+        accepted = self._accept(dialect, body, turn, wishes, caller, served, request.lane, window)
+        call, _ = self.recall(request)
+        return replace(accepted, call=call, deadline_at=request.deadline_at)
+
+    def recall(self, request: RequestRecord) -> tuple[Call, Dialect]:
+        """Return a stored request as the call that it was, to be shown.
+
+        That needs no model: it works however the configuration has changed.
+        """
+        dialect = self._dialects[DialectName(request.dialect)]
+        body = decode_object(request.body)
+        turn, wishes = dialect.parse(body)
+        call = Call(
+            id=request.id,
+            created_at=request.accepted_at,
+            body=body,
+            turn=turn,
+            model=request.model,
+            wishes=wishes,
+            window=request.completion_window,
+            service_tier=_tier_name(request.band_rank),
+        )
+        return call, dialect
+
+    def _served(self, turn: Turn) -> Served:
+        served = self._catalogue.resolve(turn.model)
+        if turn.tools and not served.model.takes_tools:
+            raise UnsupportedParameter("tools", f"the model '{turn.model}' cannot call tools")
+        return served
+
+    def _accept(
+        self,
+        dialect: Dialect,
+        body: JsonObject,
+        turn: Turn,
+        wishes: Wishes,
+        caller: Caller,
+        served: Served,
+        lane: Lane,
+        window: CompletionWindow,
+    ) -> Accepted:
+        now = self._clock.now()
+        call = Call(
+            id=self._new_id(dialect.id_prefix()),
+            created_at=now,
+            body=body,
+            turn=turn,
+            model=served.model.name,
+            wishes=wishes,
+            window=window.name,
+            service_tier=_tier_name(BAND_RANK[window.band]),
+        )
+        return Accepted(
+            call=call,
+            caller=caller,
+            dialect=dialect,
+            served=served,
+            lane=lane,
+            window=window,
+            deadline_at=window.deadline(now),
+        )
+
+
+def _check_keys(lane: Lane, metadata: Mapping[str, str]) -> None:
+    for key in UNSUPPORTED_KEYS:
+        if key in metadata:
+            raise UnsupportedParameter(f"metadata.{key}")
+    if lane is not Lane.BACKGROUND and "completion_webhook" in metadata:
+        raise UnsupportedParameter(
+            "metadata.completion_webhook", "only background responses call a webhook"
+        )
+
+
+def _window(
+    lane: Lane,
+    wishes: Wishes,
+    header: str | None,
+    offered: tuple[CompletionWindow, ...],
+) -> CompletionWindow:
+    """Return the window that was named most explicitly: metadata, then header, then tier."""
+    named = wishes.metadata.get("completion_window")
+    if named is not None:
+        return choose_window(lane, named, offered)
+    if header is not None:
+        return choose_window(lane, header, offered, param="X-Completion-Window")
+    return choose_window(lane, _tier_window(wishes.service_tier), offered, param="service_tier")
+
+
+def _tier_window(tier: str | None) -> str | None:
+    match tier:
+        case None | "auto" | "default" | "standard_only":
+            return None
+        case "flex":
+            return STANDARD
+        case "priority" | "fast":
+            return ASAP
+        case _:
+            raise InvalidParameter(
+                f"Invalid value: '{tier}'. Supported values are: 'auto', 'default', 'flex', "
+                "'priority' and 'fast'.",
+                param="service_tier",
+            )
+
+
+def _tier_name(band_rank: int) -> str:
+    return "default" if band_rank == BAND_RANK[Band.INTERACTIVE] else "flex"

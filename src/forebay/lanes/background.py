@@ -1,0 +1,150 @@
+"""Background: an id at once, the answer later.
+
+The row is on disk before the id is given out. What runs it is the `BackgroundWorker`; this is what
+callers do: submit, look, cancel, delete.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from forebay.core.clock import Clock, Instant, after, seconds_of
+from forebay.core.errors import InvalidParameter, NotFound, RequestRejected
+from forebay.core.lanes import Lane
+from forebay.core.requests import RequestStatus
+from forebay.dialects.dialect import Outcome
+from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import encode
+from forebay.lanes.admission import Accepted, Admission, Caller
+from forebay.lanes.secret import Seal
+from forebay.lanes.submission import new_request
+from forebay.store.requests import RequestRecord
+from forebay.store.store import Store
+
+
+class Runner(Protocol):
+    """Whoever runs what was submitted."""
+
+    def wake(self, model: str) -> None:
+        """Look for waiting work of this model."""
+        ...
+
+    def abort(self, request_id: str) -> None:
+        """End the running turn of this request, if it runs here."""
+        ...
+
+
+class Outbox(Protocol):
+    """Whoever delivers webhooks."""
+
+    def wake(self) -> None:
+        """Look for deliveries that are due."""
+        ...
+
+
+class Background:
+    """The use cases of stored responses."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        store: Store,
+        runner: Runner,
+        outbox: Outbox,
+        *,
+        clock: Clock,
+        seal: Seal,
+        expiry_s: float,
+    ) -> None:
+        self._admission = admission
+        self._store = store
+        self._runner = runner
+        self._outbox = outbox
+        self._clock = clock
+        self._seal = seal
+        self._expiry_s = expiry_s
+
+    async def submit(self, accepted: Accepted) -> JsonObject:
+        """Keep the request durably, then return it as queued."""
+        metadata = accepted.call.wishes.metadata
+        webhook_url = metadata.get("completion_webhook")
+        if webhook_url is not None:
+            _check_webhook(webhook_url)
+        token = metadata.get("webhook_token")
+        request = new_request(
+            accepted,
+            expires_at=after(accepted.call.created_at, self._expiry_s),
+            webhook_url=webhook_url,
+            webhook_token=None if token is None else self._seal.close(token),
+        )
+        await self._store.requests.enqueue(request)
+        self._runner.wake(request.model)
+        outcome = Outcome(
+            status=RequestStatus.QUEUED,
+            extension=shown_fields(accepted.window.name, accepted.deadline_at),
+        )
+        return accepted.dialect.final(accepted.call, outcome)
+
+    async def get(self, caller: Caller, request_id: str) -> bytes:
+        """Return the response as JSON: byte for byte the same once it has ended."""
+        request = await self._find(caller, request_id)
+        if request.answer is not None:
+            return request.answer
+        return self._render(request, request.status)
+
+    async def cancel(self, caller: Caller, request_id: str) -> bytes:
+        """Cancel a background response; cancelling a cancelled one changes nothing.
+
+        Raises `RequestRejected` when it has ended otherwise, or was not made in the background.
+        """
+        request = await self._find(caller, request_id)
+        if request.lane is not Lane.BACKGROUND:
+            raise RequestRejected("Cannot cancel a synchronous response.")
+        now = self._clock.now()
+        answer = self._render(request, RequestStatus.CANCELLED)
+        if await self._store.requests.cancel(request, finished_at=now, answer=answer):
+            self._runner.abort(request_id)
+            self._outbox.wake()
+            return answer
+        ended = await self._find(caller, request_id)
+        if ended.status is not RequestStatus.CANCELLED:
+            raise RequestRejected(f"Cannot cancel a {ended.status.value} response.")
+        assert ended.answer is not None
+        return ended.answer
+
+    async def delete(self, caller: Caller, request_id: str) -> None:
+        """Forget a response that has ended; raises `RequestRejected` for one that has not."""
+        request = await self._find(caller, request_id)
+        if not await self._store.requests.delete(caller.project_id, request.id):
+            raise RequestRejected("Cannot delete an in-flight response.")
+
+    def _render(self, request: RequestRecord, status: RequestStatus) -> bytes:
+        call, dialect = self._admission.recall(request)
+        fields = shown_fields(
+            request.completion_window, request.deadline_at, attempt=request.attempt
+        )
+        return encode(dialect.final(call, Outcome(status=status, extension=fields)))
+
+    async def _find(self, caller: Caller, request_id: str) -> RequestRecord:
+        request = await self._store.requests.get(caller.project_id, request_id)
+        if request is None:
+            raise NotFound(f"Response with id '{request_id}' not found.")
+        return request
+
+
+def shown_fields(window: str, deadline_at: Instant, *, attempt: int = 0) -> JsonObject:
+    """Return the fields under `forebay` of a response without a charge; `attempt` counts from 1."""
+    fields: JsonObject = {"window": window, "deadline_at": seconds_of(deadline_at)}
+    if attempt:
+        fields["attempt"] = attempt
+    return fields
+
+
+def _check_webhook(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidParameter(
+            "'metadata.completion_webhook' must be an http or https URL.",
+            param="metadata.completion_webhook",
+        )

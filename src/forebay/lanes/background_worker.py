@@ -1,0 +1,270 @@
+"""The background worker: claims waiting requests and runs them.
+
+For each model a feeder waits until there is both a waiting request and a slot, and only then claims:
+the most urgent request of that moment gets the slot. A claimed request is settled or given back by
+its lease; when the process dies instead, the next one voids the lease and the request runs again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+
+from forebay.core.clock import Clock, Instant, after
+from forebay.core.errors import Expired, ForebayError, LeaseLost
+from forebay.core.requests import RequestStatus
+from forebay.dialects.dialect import Outcome, final_status
+from forebay.dialects.turn import Answer
+from forebay.dialects.wire import encode
+from forebay.lanes.admission import Accepted, Admission
+from forebay.lanes.background import Outbox, shown_fields
+from forebay.lanes.billing import charge, extension, usage_of
+from forebay.lanes.catalogue import Served
+from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.lanes.retries import Chance, pause_s
+from forebay.lanes.turns import Turns
+from forebay.scheduler.dispatcher import Dispatcher, Slot
+from forebay.store.requests import RequestRecord, Settlement
+from forebay.store.store import Store
+
+log = logging.getLogger(__name__)
+
+LONGEST_IDLE_S = 30.0  # the net under the wake-ups
+AFTER_STORE_FAILURE_S = 1.0
+
+
+class BackgroundWorker:
+    """Runs what was submitted in the background."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        turns: Turns,
+        dispatcher: Dispatcher,
+        store: Store,
+        leases: LeaseKeeper,
+        outbox: Outbox,
+        *,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._admission = admission
+        self._turns = turns
+        self._dispatcher = dispatcher
+        self._store = store
+        self._leases = leases
+        self._outbox = outbox
+        self._clock = clock
+        self._chance = chance
+        self._wakes: dict[str, asyncio.Event] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._fed: list[Served] = []
+
+    async def run(self) -> None:
+        """Run for ever; when cancelled, give running requests back uncounted."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            for served in self._fed:
+                self._begin(tasks, served)
+            tasks.create_task(self._expire())
+
+    def feed(self, served: Served) -> None:
+        """Run this model's requests from now on."""
+        self._fed.append(served)
+        if self._tasks is not None:
+            self._begin(self._tasks, served)
+
+    def wake(self, model: str) -> None:
+        """Look for waiting work of this model."""
+        wake = self._wakes.get(model)
+        if wake is not None:
+            wake.set()
+
+    def abort(self, request_id: str) -> None:
+        """End the running turn of this request, if it runs here."""
+        task = self._running.get(request_id)
+        if task is not None:
+            task.cancel()
+
+    def _begin(self, tasks: asyncio.TaskGroup, served: Served) -> None:
+        wake = self._wakes[served.model.name] = asyncio.Event()
+        tasks.create_task(self._feed(served, wake))
+
+    async def _feed(self, served: Served, wake: asyncio.Event) -> None:
+        while True:
+            try:
+                wake.clear()
+                head = await self._store.requests.peek(served.model.name)
+                if head is None:
+                    await _wait(wake, await self._idle_s(served.model.name))
+                    continue
+                slot = await self._slot(served, wake, *head)
+                if slot is not None:
+                    await self._claim(served, slot)
+            except ForebayError as error:
+                log.error("background feeder failed", extra={"code": error.code})
+                await _wait(wake, AFTER_STORE_FAILURE_S)
+
+    async def _idle_s(self, model: str) -> float:
+        """Return how long nothing of this model can become due by itself."""
+        end = await self._store.requests.next_pause_end(model)
+        if end is None:
+            return LONGEST_IDLE_S
+        return min(LONGEST_IDLE_S, max(0.0, (end - self._clock.now()) / 1000))
+
+    async def _slot(
+        self, served: Served, wake: asyncio.Event, band_rank: int, deadline_at: Instant
+    ) -> Slot | None:
+        """Wait for a slot in the place of the head; None when something newer may go first."""
+        acquiring = asyncio.create_task(
+            self._dispatcher.acquire(served.pool, band_rank=band_rank, deadline_at=deadline_at)
+        )
+        waking = asyncio.create_task(wake.wait())
+        try:
+            await asyncio.wait((acquiring, waking), return_when=asyncio.FIRST_COMPLETED)
+            return acquiring.result() if acquiring.done() else None
+        finally:
+            waking.cancel()
+            if not acquiring.done():
+                acquiring.cancel()
+
+    async def _claim(self, served: Served, slot: Slot) -> None:
+        request = None
+        try:
+            request = await self._store.requests.claim(
+                served.model.name, lease_expires_at=self._leases.until()
+            )
+        finally:
+            if request is None:
+                slot.release()
+        if request is None:
+            return
+        assert self._tasks is not None and request.lease_id is not None
+        task = self._tasks.create_task(self._run(request, slot))
+        self._running[request.id] = task
+        self._leases.hold(request.lease_id, task.cancel)
+        # A task that is cancelled before its first step never runs a line of its own.
+        task.add_done_callback(lambda _: self._let_go(request, slot))
+
+    def _let_go(self, request: RequestRecord, slot: Slot) -> None:
+        slot.release()
+        self._running.pop(request.id, None)
+        assert request.lease_id is not None
+        self._leases.drop(request.lease_id)
+
+    async def _run(self, request: RequestRecord, slot: Slot) -> None:
+        """Run a claimed request to a settlement, or give it back."""
+        answer = Answer()
+        accepted: Accepted | None = None
+        try:
+            accepted = self._admission.readmit(request)
+            async with aclosing(self._turns.run(slot, accepted, answer)) as running:
+                async for _ in running:
+                    pass
+            await self._complete(request, accepted, answer)
+        except asyncio.CancelledError:
+            await self._stop(request, accepted, answer)
+        except LeaseLost:
+            log.warning("result dropped", extra={"request_id": request.id})
+        except ForebayError as error:
+            await self._fail(request, error)
+        except Exception:
+            # A request that breaks us must not take the worker with it, again at each attempt.
+            log.exception("request broke", extra={"request_id": request.id})
+            broken = ForebayError("The server had an error processing this request.")
+            await self._fail(request, broken)
+
+    async def _complete(self, request: RequestRecord, accepted: Accepted, answer: Answer) -> None:
+        now = self._clock.now()
+        answer.usage = usage_of(accepted.call.turn, answer)
+        entry = charge(accepted, answer.usage, finished_at=now)
+        fields = extension(accepted, entry)
+        fields["attempt"] = request.attempt
+        outcome = Outcome(
+            status=final_status(answer), answer=answer, finished_at=now, extension=fields
+        )
+        final = encode(accepted.dialect.final(accepted.call, outcome))
+        await self._store.requests.settle(
+            request,
+            Settlement(status=outcome.status, finished_at=now, answer=final, charge=entry),
+        )
+        self._outbox.wake()
+        log.info(
+            "request settled", extra={"request_id": request.id, "status": outcome.status.value}
+        )
+
+    async def _fail(self, request: RequestRecord, error: ForebayError) -> None:
+        """Try again later while that may help and the expiry has not come; else fail."""
+        now = self._clock.now()
+        not_before_at = after(now, pause_s(error, attempt=request.attempt, chance=self._chance))
+        try:
+            if error.is_retriable and now < request.expires_at:
+                await self._store.requests.requeue(
+                    request,
+                    not_before_at=min(not_before_at, request.expires_at),
+                    is_counted=True,
+                )
+                log.warning(
+                    "request requeued", extra={"request_id": request.id, "code": error.code}
+                )
+                self.wake(request.model)
+                return
+            answer = self._failed(request, error, now)
+            await self._store.requests.settle(
+                request,
+                Settlement(status=RequestStatus.FAILED, finished_at=now, answer=answer),
+            )
+            self._outbox.wake()
+            log.warning("request failed", extra={"request_id": request.id, "code": error.code})
+        except LeaseLost:
+            log.warning("result dropped", extra={"request_id": request.id})
+
+    async def _stop(
+        self, request: RequestRecord, accepted: Accepted | None, answer: Answer
+    ) -> None:
+        """End a turn that was cancelled under us: by its caller, a lost lease, or our shutdown."""
+        now = self._clock.now()
+        try:
+            await self._store.requests.requeue(request, not_before_at=now, is_counted=False)
+        except LeaseLost:
+            # Its caller cancelled it: what was produced until then is charged.
+            if accepted is not None and answer.delta_count:
+                current = await self._store.requests.get(request.project_id, request.id)
+                if current is not None and current.status is RequestStatus.CANCELLED:
+                    usage = usage_of(accepted.call.turn, answer)
+                    await self._store.ledger.record(charge(accepted, usage, finished_at=now))
+        else:
+            log.info("request given back", extra={"request_id": request.id})
+
+    async def _expire(self) -> None:
+        """Fail what still waits when its expiry comes."""
+        while True:
+            try:
+                for request in await self._store.requests.expired():
+                    now = self._clock.now()
+                    answer = self._failed(request, Expired("the request has expired"), now)
+                    await self._store.requests.expire(request, finished_at=now, answer=answer)
+                    self._outbox.wake()
+            except ForebayError as error:
+                log.error("expiry failed", extra={"code": error.code})
+            await asyncio.sleep(LONGEST_IDLE_S)
+
+    def _failed(self, request: RequestRecord, error: ForebayError, now: Instant) -> bytes:
+        call, dialect = self._admission.recall(request)
+        fields = shown_fields(
+            request.completion_window, request.deadline_at, attempt=request.attempt
+        )
+        outcome = Outcome(
+            status=RequestStatus.FAILED, finished_at=now, error=error, extension=fields
+        )
+        return encode(dialect.final(call, outcome))
+
+
+async def _wait(wake: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,1 @@
+"""Batches: files of many requests, run as segments and collected as chunks."""

@@ -1,0 +1,98 @@
+"""The closer: ends batches, whichever way they end.
+
+A batch is finalized when every line has a recorded result. One that is cancelled, or whose expiry has
+come, is first stopped; its lines without a result then get one that says so, in the error file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from forebay.core.batches import Batch, BatchStatus
+from forebay.core.clock import Clock
+from forebay.core.errors import ForebayError
+from forebay.lanes.batch.line_runner import CANCELLED, EXPIRED, LineRunner
+from forebay.lanes.batch.lines import decode_lines
+from forebay.lanes.batch.results import ResultBuffer
+from forebay.lanes.batch.worker import BatchWorker
+from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.store.segments import SegmentRecord
+from forebay.store.store import Store
+
+log = logging.getLogger(__name__)
+
+LONGEST_IDLE_S = 10.0
+
+
+class Closer:
+    """Ends batches."""
+
+    def __init__(
+        self,
+        worker: BatchWorker,
+        runner: LineRunner,
+        store: Store,
+        leases: LeaseKeeper,
+        *,
+        clock: Clock,
+        wake: asyncio.Event,
+    ) -> None:
+        self._worker = worker
+        self._runner = runner
+        self._store = store
+        self._leases = leases
+        self._clock = clock
+        self._wake = wake
+
+    async def run(self) -> None:
+        """End batches for ever."""
+        while True:
+            self._wake.clear()
+            try:
+                await self._close_all()
+            except ForebayError as error:
+                log.error("closing batches failed", extra={"code": error.code})
+            try:
+                async with asyncio.timeout(LONGEST_IDLE_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _close_all(self) -> None:
+        batches = self._store.batches
+        for batch in await batches.in_status(BatchStatus.CANCELLING):
+            if await self._end_lines(batch, *CANCELLED) and await batches.end_cancelled(batch.id):
+                log.info("batch cancelled", extra={"batch_id": batch.id})
+        for batch in await batches.in_status(BatchStatus.IN_PROGRESS):
+            if batch.completed_count + batch.failed_count == batch.total_count:
+                await batches.finalize(batch.id)
+            elif batch.expires_at <= self._clock.now():
+                if await self._end_lines(batch, *EXPIRED) and await batches.expire(batch.id):
+                    log.info("batch expired", extra={"batch_id": batch.id})
+        for batch in await batches.in_status(BatchStatus.FINALIZING):
+            if await batches.complete(batch.id):
+                log.info("batch completed", extra={"batch_id": batch.id})
+
+    async def _end_lines(self, batch: Batch, code: str, message: str) -> bool:
+        """Give every line without a result one that says why; False if some could not be had."""
+        await self._worker.stop(batch.id)
+        is_done = True
+        for segment in await self._store.segments.unfinished(batch.id):
+            held = await self._store.segments.hold(segment, lease_expires_at=self._leases.until())
+            if held is None:
+                is_done = False
+            else:
+                await self._end_segment(batch, held, code, message)
+        return is_done
+
+    async def _end_segment(
+        self, batch: Batch, segment: SegmentRecord, code: str, message: str
+    ) -> None:
+        buffer = ResultBuffer(self._store, segment, batch, clock=self._clock)
+        ended = await self._store.segments.ended_lines(segment.id)
+        lines = decode_lines(await self._store.blobs.get(segment.blob_id))
+        for number, line in enumerate(lines):
+            if number not in ended:
+                buffer.add(self._runner.unanswered(number, line, code, message))
+        await buffer.flush()

@@ -1,0 +1,64 @@
+"""The validator: takes batches from `validating` to `in_progress`, or to `failed`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from forebay.core.batches import Batch, BatchStatus
+from forebay.core.errors import ForebayError
+from forebay.dialects.batches import LineError, errors_json
+from forebay.lanes.batch.plan import Plan, Planner
+from forebay.store.store import Store
+
+log = logging.getLogger(__name__)
+
+LONGEST_IDLE_S = 30.0
+
+
+class Validator:
+    """Validates batches one after the other, oldest first. `on_begun` is called after each."""
+
+    def __init__(self, planner: Planner, store: Store, *, on_begun: Callable[[], None]) -> None:
+        self._planner = planner
+        self._store = store
+        self._on_begun = on_begun
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for batches to validate."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Validate for ever."""
+        while True:
+            self._wake.clear()
+            try:
+                for batch in await self._store.batches.in_status(BatchStatus.VALIDATING):
+                    await self._validate(batch)
+            except ForebayError as error:
+                log.error("validation failed", extra={"code": error.code})
+            try:
+                async with asyncio.timeout(LONGEST_IDLE_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _validate(self, batch: Batch) -> None:
+        plan = await self._plan(batch)
+        if plan.errors:
+            await self._store.batches.fail(batch.id, errors=errors_json(plan.errors))
+            for segment in plan.segments:
+                await self._store.blobs.delete(segment.blob_id)
+            log.info("batch failed", extra={"batch_id": batch.id, "errors": len(plan.errors)})
+        elif await self._store.batches.begin(batch, plan.segments):
+            log.info("batch begun", extra={"batch_id": batch.id, "segments": len(plan.segments)})
+        self._on_begun()
+
+    async def _plan(self, batch: Batch) -> Plan:
+        file = await self._store.files.get(batch.project_id, batch.input_file_id)
+        if file is None or file.blob_id is None:
+            message = f"Cannot find file {batch.input_file_id}, or the project does not have access to it."
+            return Plan([LineError("invalid_request", message, "file_id")], [])
+        return await self._planner.plan(batch, self._store.blobs.read(file.blob_id))

@@ -1,0 +1,132 @@
+"""The batch worker: claims segments and runs them.
+
+For each model a feeder opens the next segment as soon as every line of the one before has a slot, so
+the tail of one segment and the head of the next run side by side. After a crash only the lines
+without a recorded result run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from forebay.core.batches import Batch
+from forebay.core.clock import Clock
+from forebay.core.errors import ForebayError
+from forebay.lanes.batch.line_runner import LineRunner
+from forebay.lanes.batch.results import ResultBuffer
+from forebay.lanes.batch.segment_run import SegmentRun
+from forebay.lanes.catalogue import Served
+from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.scheduler.dispatcher import Dispatcher
+from forebay.store.segments import SegmentRecord
+from forebay.store.store import Store
+
+log = logging.getLogger(__name__)
+
+LONGEST_IDLE_S = 30.0
+AFTER_STORE_FAILURE_S = 1.0
+
+
+class BatchWorker:
+    """Runs the segments of batches. `on_progress` is called when results were recorded."""
+
+    def __init__(
+        self,
+        runner: LineRunner,
+        dispatcher: Dispatcher,
+        store: Store,
+        leases: LeaseKeeper,
+        *,
+        clock: Clock,
+        on_progress: Callable[[], None],
+    ) -> None:
+        self._runner = runner
+        self._dispatcher = dispatcher
+        self._store = store
+        self._leases = leases
+        self._clock = clock
+        self._on_progress = on_progress
+        self._wakes: dict[str, asyncio.Event] = {}
+        self._running: dict[str, set[asyncio.Task[None]]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._fed: list[Served] = []
+
+    async def run(self) -> None:
+        """Run for ever; when cancelled, record what is done and give the segments back."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            for served in self._fed:
+                self._begin(tasks, served)
+            await asyncio.Event().wait()
+
+    def feed(self, served: Served) -> None:
+        """Run this model's segments from now on."""
+        self._fed.append(served)
+        if self._tasks is not None:
+            self._begin(self._tasks, served)
+
+    def wake(self) -> None:
+        """Look for waiting segments."""
+        for wake in self._wakes.values():
+            wake.set()
+
+    async def stop(self, batch_id: str) -> None:
+        """End the batch's running lines here; what they had finished is recorded."""
+        tasks = list(self._running.get(batch_id, ()))
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _begin(self, tasks: asyncio.TaskGroup, served: Served) -> None:
+        wake = self._wakes[served.model.name] = asyncio.Event()
+        tasks.create_task(self._feed(served, wake))
+
+    async def _feed(self, served: Served, wake: asyncio.Event) -> None:
+        while True:
+            try:
+                wake.clear()
+                claimed = await self._store.segments.claim(
+                    served.model.name, lease_expires_at=self._leases.until()
+                )
+                if claimed is not None:
+                    await self._open(*claimed).wait()
+                    continue
+                wait_s = LONGEST_IDLE_S
+            except ForebayError as error:
+                log.error("batch feeder failed", extra={"code": error.code})
+                wait_s = AFTER_STORE_FAILURE_S
+            try:
+                async with asyncio.timeout(wait_s):
+                    await wake.wait()
+            except TimeoutError:
+                pass
+
+    def _open(self, segment: SegmentRecord, batch: Batch) -> asyncio.Event:
+        """Run a claimed segment beside the others; the event says when the next may be opened."""
+        run = SegmentRun(
+            self._runner,
+            self._dispatcher,
+            self._store,
+            segment,
+            batch,
+            ResultBuffer(self._store, segment, batch, clock=self._clock),
+            on_progress=self._on_progress,
+        )
+        assert self._tasks is not None and segment.lease_id is not None
+        task = self._tasks.create_task(run.run())
+        self._running.setdefault(batch.id, set()).add(task)
+        self._leases.hold(segment.lease_id, task.cancel)
+        task.add_done_callback(lambda task: self._let_go(segment, run, task))
+        return run.all_have_slots
+
+    def _let_go(self, segment: SegmentRecord, run: SegmentRun, task: asyncio.Task[None]) -> None:
+        run.all_have_slots.set()
+        assert segment.lease_id is not None
+        self._leases.drop(segment.lease_id)
+        tasks = self._running[segment.batch_id]
+        tasks.discard(task)
+        if not tasks:
+            del self._running[segment.batch_id]

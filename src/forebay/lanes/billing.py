@@ -1,0 +1,61 @@
+"""What a turn cost: its usage, its price, and the charge that goes into the ledger."""
+
+from __future__ import annotations
+
+from forebay.core.clock import Instant
+from forebay.core.ledger import EntryKind, LedgerEntry
+from forebay.core.money import Usage, show_nanos
+from forebay.dialects.turn import Answer, JsonObject, Turn
+from forebay.dialects.wire import encode
+from forebay.lanes.admission import Accepted
+
+BYTES_PER_TOKEN = 4  # a usual rule of thumb for English text
+
+
+def usage_of(turn: Turn, answer: Answer) -> Usage:
+    """Return the engine's own count, or an estimate where a turn was cut off before it came.
+
+    The estimate counts a token for each delta, and one for every four bytes of the prompt.
+    """
+    if answer.usage is not None:
+        return answer.usage
+    return Usage(
+        input_tokens=len(encode(turn.messages)) // BYTES_PER_TOKEN,
+        output_tokens=answer.delta_count,
+    )
+
+
+def cost_nanos(accepted: Accepted, usage: Usage) -> int:
+    """Return what the usage costs in the call's window."""
+    return accepted.served.model.price(accepted.window).cost_nanos(usage)
+
+
+def charge(accepted: Accepted, usage: Usage, *, finished_at: Instant) -> LedgerEntry:
+    """Return the one charge of a settled call."""
+    return LedgerEntry(
+        kind=EntryKind.CHARGE,
+        subject_id=accepted.call.id,
+        project_id=accepted.caller.project_id,
+        key_id=accepted.caller.key_id,
+        lane=accepted.lane,
+        window=accepted.window.name,
+        model=accepted.served.model.name,
+        usage=usage,
+        cost_nanos=cost_nanos(accepted, usage),
+        is_window_met=finished_at <= accepted.deadline_at,
+        created_at=finished_at,
+    )
+
+
+def extension(accepted: Accepted, entry: LedgerEntry) -> JsonObject:
+    """Return the fields under `forebay` of an answer whose charge is `entry`."""
+    fields: JsonObject = {
+        "window": accepted.window.name,
+        "cost": {
+            "amount": show_nanos(entry.cost_nanos),
+            "currency": accepted.served.model.currency,
+        },
+    }
+    if not entry.is_window_met:
+        fields["window_missed"] = True
+    return fields

@@ -1,0 +1,54 @@
+"""Keeps the leases of this process alive, all by one statement, and ends work whose lease is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from forebay.core.clock import Clock, Instant, after
+from forebay.core.errors import ForebayError
+from forebay.store.leases import Leases
+
+log = logging.getLogger(__name__)
+
+
+class LeaseKeeper:
+    """The leases that this process holds, each with what to do when it is lost."""
+
+    def __init__(self, leases: Leases, *, clock: Clock, lease_s: float) -> None:
+        self._leases = leases
+        self._clock = clock
+        self._lease_s = lease_s
+        self._held: dict[str, Callable[[], object]] = {}
+
+    def until(self) -> Instant:
+        """Return the instant to which a lease taken now runs."""
+        return after(self._clock.now(), self._lease_s)
+
+    def hold(self, lease_id: str, on_lost: Callable[[], object]) -> None:
+        """Renew this lease from now on."""
+        self._held[lease_id] = on_lost
+
+    def drop(self, lease_id: str) -> None:
+        """Renew this lease no more: its work has ended."""
+        self._held.pop(lease_id, None)
+
+    async def run(self) -> None:
+        """Renew for ever, three times in the life of a lease."""
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            try:
+                await self._renew()
+            except ForebayError as error:
+                log.error("leases not renewed", extra={"code": error.code})
+
+    async def _renew(self) -> None:
+        if not self._held:
+            return
+        asked = list(self._held)
+        alive = await self._leases.renew(asked, until=self.until())
+        for lease_id in asked:
+            if lease_id not in alive and lease_id in self._held:
+                log.warning("lease lost", extra={"lease_id": lease_id})
+                self._held.pop(lease_id)()

@@ -1,0 +1,188 @@
+"""Realtime: the caller holds the connection, and the turn runs at once.
+
+A turn is settled before the last byte of its answer goes out: its charge, and its object when the
+caller wants that stored, are on disk by then. A caller that leaves ends the turn; what was
+delivered until then is charged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from forebay.core.clock import Clock
+from forebay.core.errors import ForebayError, Overloaded, TurnTimedOut
+from forebay.core.ledger import LedgerEntry
+from forebay.core.requests import RequestStatus
+from forebay.core.windows import Band
+from forebay.dialects.dialect import Outcome, final_status
+from forebay.dialects.turn import Answer, Delta, JsonObject
+from forebay.dialects.wire import encode
+from forebay.lanes.admission import Accepted
+from forebay.lanes.billing import charge, extension, usage_of
+from forebay.lanes.submission import new_request
+from forebay.lanes.turns import Turns
+from forebay.store.requests import Settlement
+from forebay.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A turn under way. Once `is_settling`, its charge is on its way to the disk."""
+
+    accepted: Accepted
+    answer: Answer = field(default_factory=Answer)
+    is_settling: bool = False
+
+
+class Realtime:
+    """Runs synchronous calls.
+
+    An interactive one is refused after `reject_after_s` without a slot, and so is one that asked
+    for the flex tier; one that named a slower window is held for up to `sync_timeout_s`.
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        store: Store,
+        *,
+        clock: Clock,
+        reject_after_s: float,
+        sync_timeout_s: float,
+    ) -> None:
+        self._turns = turns
+        self._store = store
+        self._clock = clock
+        self._reject_after_s = reject_after_s
+        self._sync_timeout_s = sync_timeout_s
+
+    async def answer(self, accepted: Accepted) -> JsonObject:
+        """Run the call and return its final object; it is settled when this returns."""
+        turn = _Turn(accepted)
+        try:
+            async with aclosing(self._deltas(turn)) as running:
+                async for _ in running:
+                    pass
+            outcome, entry = self._end(turn)
+            final = accepted.dialect.final(accepted.call, outcome)
+            await self._settle(turn, outcome, entry, final)
+        except asyncio.CancelledError:
+            await self._charge_the_cut(turn)
+            raise
+        except Overloaded as error:
+            raise self._outwaited(accepted, error) from None
+        return final
+
+    async def stream(self, accepted: Accepted) -> AsyncGenerator[bytes, None]:
+        """Run the call and yield its server-sent events, the last ones after it is settled.
+
+        Raises what keeps the turn from giving any output; what breaks it later ends the stream
+        with the API's error event.
+        """
+        turn = _Turn(accepted)
+        writer = accepted.dialect.writer(accepted.call)
+        has_opened = False
+        try:
+            async with aclosing(self._deltas(turn)) as running:
+                async for deltas in running:
+                    events = writer.write(deltas) if has_opened else writer.open()
+                    if not has_opened:
+                        has_opened = True
+                        events += writer.write(deltas)
+                    if events:
+                        yield events
+            if not has_opened:
+                has_opened = True
+                yield writer.open()
+            outcome, entry = self._end(turn)
+            is_stored = accepted.call.wishes.is_stored
+            final = accepted.dialect.final(accepted.call, outcome) if is_stored else {}
+            await self._settle(turn, outcome, entry, final)
+        except (asyncio.CancelledError, GeneratorExit):
+            await self._charge_the_cut(turn)
+            raise
+        except ForebayError as error:
+            if not has_opened:
+                raise self._outwaited(accepted, error) from None
+            outcome = self._broken(turn, error)
+        yield writer.close(outcome)
+
+    def refusal(self, accepted: Accepted, error: ForebayError) -> bytes:
+        """Return the events of a stream that ends with this error before it gave any output."""
+        writer = accepted.dialect.writer(accepted.call)
+        return writer.open() + writer.close(self._broken(_Turn(accepted), error))
+
+    def _deltas(self, turn: _Turn) -> AsyncGenerator[list[Delta], None]:
+        accepted = turn.accepted
+        is_held = _is_held(accepted)
+        max_wait_s = self._sync_timeout_s if is_held else self._reject_after_s
+        return self._turns.stream(accepted, turn.answer, max_wait_s=max_wait_s)
+
+    def _end(self, turn: _Turn) -> tuple[Outcome, LedgerEntry]:
+        """Return how a turn that ran to its end ended, and its charge."""
+        accepted, answer = turn.accepted, turn.answer
+        now = self._clock.now()
+        answer.usage = usage_of(accepted.call.turn, answer)
+        entry = charge(accepted, answer.usage, finished_at=now)
+        outcome = Outcome(
+            status=final_status(answer),
+            answer=answer,
+            finished_at=now,
+            extension=extension(accepted, entry),
+        )
+        return outcome, entry
+
+    async def _settle(
+        self, turn: _Turn, outcome: Outcome, entry: LedgerEntry, final: JsonObject
+    ) -> None:
+        turn.is_settling = True
+        accepted = turn.accepted
+        if not accepted.call.wishes.is_stored:
+            await self._store.ledger.record(entry)
+            return
+        settlement = Settlement(
+            status=outcome.status,
+            finished_at=entry.created_at,
+            answer=encode(final),
+            charge=entry,
+        )
+        await self._store.requests.store_settled(new_request(accepted), settlement)
+
+    async def _charge_the_cut(self, turn: _Turn) -> None:
+        """Charge what a caller that left had been given; one that got nothing pays nothing."""
+        if turn.is_settling or not turn.answer.delta_count:
+            return
+        turn.is_settling = True
+        usage = usage_of(turn.accepted.call.turn, turn.answer)
+        await self._store.ledger.record(charge(turn.accepted, usage, finished_at=self._clock.now()))
+
+    def _broken(self, turn: _Turn, error: ForebayError) -> Outcome:
+        log.warning(
+            "turn broke off", extra={"request_id": turn.accepted.call.id, "code": error.code}
+        )
+        return Outcome(
+            status=RequestStatus.FAILED,
+            answer=turn.answer,
+            finished_at=self._clock.now(),
+            error=error,
+            extension={"window": turn.accepted.window.name},
+        )
+
+    def _outwaited(self, accepted: Accepted, error: ForebayError) -> ForebayError:
+        """Return what the caller is told when the wait for a slot was too long."""
+        if isinstance(error, Overloaded) and _is_held(accepted):
+            return TurnTimedOut(
+                f"the turn did not start within {self._sync_timeout_s:g} s; nothing is billed"
+            )
+        return error
+
+
+def _is_held(accepted: Accepted) -> bool:
+    is_flex = accepted.call.wishes.service_tier == "flex"
+    return accepted.window.band is not Band.INTERACTIVE and not is_flex

@@ -1,0 +1,49 @@
+"""From an accepted call to the row that keeps it."""
+
+from __future__ import annotations
+
+from forebay.core.clock import Instant
+from forebay.core.lanes import Lane
+from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import encode
+from forebay.lanes.admission import Accepted
+from forebay.store.requests import NewRequest
+
+SECRET_KEYS = ("webhook_token",)
+
+
+def without_secrets(body: JsonObject) -> JsonObject:
+    """Return the body as it may be kept and shown: reserved secrets are left out of metadata."""
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict) or not any(key in metadata for key in SECRET_KEYS):
+        return body
+    shown = {key: value for key, value in metadata.items() if key not in SECRET_KEYS}
+    return {**body, "metadata": shown}
+
+
+def new_request(
+    accepted: Accepted,
+    *,
+    expires_at: Instant | None = None,
+    webhook_url: str | None = None,
+    webhook_token: bytes | None = None,
+) -> NewRequest:
+    """Return the row of an accepted call; without an expiry, its deadline stands there."""
+    call = accepted.call
+    assert accepted.lane is not Lane.BATCH, "batch lines are kept in segments"
+    return NewRequest(
+        id=call.id,
+        project_id=accepted.caller.project_id,
+        key_id=accepted.caller.key_id,
+        lane=accepted.lane,
+        dialect=accepted.dialect.name.value,
+        model=call.model,
+        completion_window=call.window,
+        band_rank=accepted.band_rank,
+        accepted_at=call.created_at,
+        deadline_at=accepted.deadline_at,
+        expires_at=accepted.deadline_at if expires_at is None else expires_at,
+        body=encode(without_secrets(call.body)),
+        webhook_url=webhook_url,
+        webhook_token=webhook_token,
+    )

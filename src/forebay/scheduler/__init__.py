@@ -1,0 +1,1 @@
+"""Who runs next: pure policy, and the dispatcher that carries it out."""

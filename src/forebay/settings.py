@@ -1,0 +1,172 @@
+"""Every setting, in one class, from three places: `forebay.toml`, then `FOREBAY_*`, then flags.
+
+A later place wins. Unknown names and wrong types are refused with the place that they came from.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from forebay.core.errors import ForebayError
+
+PREFIX = "FOREBAY_"
+CONFIG_FILE = "forebay.toml"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class SettingsInvalid(ForebayError):
+    """A setting is unknown or has a value that it cannot have."""
+
+    code = "settings_invalid"
+
+
+class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Amounts of the currency per million tokens; `cached` defaults to `input`."""
+
+    input: float | str = 0
+    output: float | str = 0
+    cached: float | str | None = None
+
+
+class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A completion window: `band` is interactive, deadline or bulk; `lanes` may use it."""
+
+    seconds: float
+    band: str
+    price_factor: float | str = 1
+    lanes: tuple[str, ...] = ("realtime", "background", "batch")
+
+
+class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model and its pool.
+
+    `engines` are base URLs that end in `/v1`; `engine_model` is their name for the model;
+    `engine_key` their key, or `env:NAME` for one in the environment. `windows` limits what is
+    offered; `window_prices` names prices that are not a factor of `price`.
+    """
+
+    engines: list[str]
+    engine_key: str | None = None
+    engine_model: str | None = None
+    aliases: list[str] = []
+    windows: list[str] | None = None
+    price: PriceSettings = PriceSettings()
+    window_prices: dict[str, PriceSettings] = {}
+    slots: int | None = None
+    takes_tools: bool = True
+    context_tokens: int | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an operator can set. Seconds, bytes and slots are as their names say."""
+
+    # Where it listens, and where it keeps things.
+    host: str = "127.0.0.1"
+    port: int = 8088
+    data_dir: str = "~/.forebay"
+    models_dir: str | None = None
+    # Engines: any OpenAI-compatible base URLs; with none, and no models, the embedded one runs.
+    engines: list[str] = []
+    engine_key: str | None = None
+    engine_slots: int = 256
+    engine_stall_s: float = 300.0
+    models: dict[str, ModelSettings] = {}
+    # The embedded engine.
+    model: str | None = None
+    embedded_slots: int = 4
+    embedded_context_tokens: int = 4096
+    embedded_threads: int | None = None
+    embedded_batch_threads: int | None = None
+    # Secrets; better given by the environment than by a file.
+    api_key: str | None = None
+    secret_key: str | None = None
+    # Windows and money.
+    windows: dict[str, WindowSettings] = {}
+    currency: str = "USD"
+    # Limits and patience.
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_file_bytes: int = 200 * 1024 * 1024
+    max_batch_requests: int = 50_000
+    max_batch_errors: int = 100
+    reject_after_s: float = 30.0
+    sync_timeout_s: float = 300.0
+    background_expiry_s: float = 86_400.0
+    batch_expiry_s: float = 86_400.0
+    lease_s: float = 60.0
+    shutdown_grace_s: float = 10.0
+    # Networks that webhooks may reach although they are not public, such as 127.0.0.0/8.
+    webhook_networks: list[str] = []
+    log_level: str = "info"
+
+    @property
+    def folder(self) -> Path:
+        """The data directory."""
+        return Path(self.data_dir).expanduser()
+
+    @property
+    def models_folder(self) -> Path:
+        """Where weights are kept."""
+        return Path(self.models_dir).expanduser() if self.models_dir else self.folder / "models"
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks that webhooks may reach; raises `SettingsInvalid`."""
+        try:
+            return tuple(ipaddress.ip_network(text) for text in self.webhook_networks)
+        except ValueError as error:
+            raise SettingsInvalid(f"webhook_networks: {error}") from None
+
+
+def load_settings(
+    flags: Mapping[str, object], environ: Mapping[str, str], *, config: Path | None = None
+) -> Settings:
+    """Return the settings; flags that are None were not given. Raises `SettingsInvalid`.
+
+    Without `config` (or `FOREBAY_CONFIG`), a `forebay.toml` in the working directory is read.
+    """
+    named = config or (Path(environ["FOREBAY_CONFIG"]) if "FOREBAY_CONFIG" in environ else None)
+    values: dict[str, object] = {}
+    values |= _checked(_from_file(named or Path(CONFIG_FILE), must_exist=named is not None), "file")
+    values |= _checked(_from_environment(environ), "environment")
+    values |= {name: value for name, value in flags.items() if value is not None}
+    return _settings(values, "flags")
+
+
+def _from_file(path: Path, *, must_exist: bool) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if must_exist:
+            raise SettingsInvalid(f"there is no file {path}") from None
+        return {}
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{path} cannot be read: {error}") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    """Return what `FOREBAY_*` sets; lists are comma-separated, tables belong in the file."""
+    values: dict[str, object] = {}
+    for field in msgspec.structs.fields(Settings):
+        text = environ.get(PREFIX + field.name.upper())
+        if text is not None:
+            is_list = field.type == list[str]
+            values[field.name] = [part for part in text.split(",") if part] if is_list else text
+    return values
+
+
+def _checked(values: dict[str, object], place: str) -> dict[str, object]:
+    _settings(values, place)
+    return values
+
+
+def _settings(values: dict[str, object], place: str) -> Settings:
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsInvalid(f"settings from the {place}: {error}") from None

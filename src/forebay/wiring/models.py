@@ -1,0 +1,117 @@
+"""From settings to windows, prices and models."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from forebay.core.clock import Instant
+from forebay.core.lanes import Lane
+from forebay.core.models import Model
+from forebay.core.money import Price, PriceList, per_million
+from forebay.core.windows import DEFAULT_WINDOWS, Band, CompletionWindow
+from forebay.engines.known_models import DEFAULT_MODEL, SMOLLM2
+from forebay.settings import ModelSettings, PriceSettings, Settings, SettingsInvalid, WindowSettings
+
+# A price for the model that a fresh installation runs, so that its bills show something.
+EMBEDDED_PRICE = PriceSettings(input="0.05", cached="0.01", output="0.10")
+EMBEDDED_ALIASES = {DEFAULT_MODEL: ("smollm2",)}
+
+
+def windows_of(settings: Settings) -> tuple[CompletionWindow, ...]:
+    """Return the default windows and the configured ones; one of the same name replaces it."""
+    windows = {window.name: window for window in DEFAULT_WINDOWS}
+    for name, window in settings.windows.items():
+        windows[name] = _window(name, window)
+    return tuple(windows.values())
+
+
+def configured_model(
+    name: str,
+    model: ModelSettings,
+    windows: tuple[CompletionWindow, ...],
+    settings: Settings,
+    now: Instant,
+) -> Model:
+    """Return a model of the settings' table `models`."""
+    return Model(
+        name=name,
+        aliases=tuple(model.aliases),
+        windows=_offered(name, model, windows),
+        prices=PriceList(
+            asap=_price(model.price, name),
+            by_window={key: _price(value, name) for key, value in model.window_prices.items()},
+        ),
+        currency=settings.currency,
+        created_at=now,
+        takes_tools=model.takes_tools,
+        context_tokens=model.context_tokens,
+    )
+
+
+def found_model(
+    name: str, windows: tuple[CompletionWindow, ...], settings: Settings, now: Instant
+) -> Model:
+    """Return a model that an engine told of: every window, and no price."""
+    return Model(
+        name=name,
+        aliases=(),
+        windows=windows,
+        prices=PriceList(),
+        currency=settings.currency,
+        created_at=now,
+    )
+
+
+def embedded_model(
+    name: str, windows: tuple[CompletionWindow, ...], settings: Settings, now: Instant
+) -> Model:
+    """Return the model that the embedded engine runs."""
+    is_default = name == DEFAULT_MODEL
+    return Model(
+        name=name,
+        aliases=EMBEDDED_ALIASES.get(name, ()),
+        windows=windows,
+        prices=PriceList(asap=_price(EMBEDDED_PRICE, name)),
+        currency=settings.currency,
+        created_at=now,
+        takes_tools=SMOLLM2.takes_tools if is_default else True,
+        context_tokens=settings.embedded_context_tokens,
+    )
+
+
+def _window(name: str, window: WindowSettings) -> CompletionWindow:
+    try:
+        return CompletionWindow(
+            name=name,
+            seconds=window.seconds,
+            band=Band(window.band),
+            price_factor=Fraction(str(window.price_factor)),
+            lanes=frozenset(Lane(lane) for lane in window.lanes),
+        )
+    except ValueError as error:
+        raise SettingsInvalid(f"windows.{name}: {error}") from None
+
+
+def _offered(
+    name: str, model: ModelSettings, windows: tuple[CompletionWindow, ...]
+) -> tuple[CompletionWindow, ...]:
+    if model.windows is None:
+        return windows
+    known = {window.name: window for window in windows}
+    for window in (*model.windows, *model.window_prices):
+        if window not in known:
+            raise SettingsInvalid(f"models.{name}: there is no window {window!r}")
+    return tuple(known[window] for window in model.windows)
+
+
+def _price(price: PriceSettings | None, name: str) -> Price:
+    if price is None:
+        return Price()
+    try:
+        return Price(
+            input=per_million(price.input),
+            cached=per_million(price.input if price.cached is None else price.cached),
+            output=per_million(price.output),
+        )
+    except ValueError as error:
+        raise SettingsInvalid(f"models.{name}.price: {error}") from None

@@ -1,0 +1,70 @@
+"""Secrets in the data directory: the first key, with the command line's copy, and the seal's key."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from forebay.core.projects import DEFAULT_PROJECT, new_secret
+from forebay.settings import Settings
+from forebay.store.projects import Projects
+
+KEY_FILE = "api_key"
+SECRET_FILE = "secret_key"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstKey:
+    """The key that a first start made; `is_new` when it is to be shown, this once."""
+
+    secret: str
+    is_new: bool
+
+
+async def ensure_first_key(settings: Settings, projects: Projects) -> FirstKey | None:
+    """Make the default project and its first key, unless there are keys already.
+
+    A key from the settings is always let in. Returns None when no key is known in the clear.
+    """
+    await ensure_default_project(projects)
+    path = settings.folder / KEY_FILE
+    if settings.api_key is not None:
+        key = await projects.add_key(
+            DEFAULT_PROJECT, secret=settings.api_key, name="from the settings", is_admin=True
+        )
+        write_private(path, settings.api_key)
+        return FirstKey(settings.api_key, is_new=key is not None)
+    if any(key.revoked_at is None for key in await projects.keys()):
+        return FirstKey(path.read_text().strip(), is_new=False) if path.exists() else None
+    secret = new_secret()
+    await projects.add_key(DEFAULT_PROJECT, secret=secret, name="first key", is_admin=True)
+    write_private(path, secret)
+    return FirstKey(secret, is_new=True)
+
+
+async def ensure_default_project(projects: Projects) -> None:
+    """Make the project that everything belongs to until others are made."""
+    await projects.add_project(DEFAULT_PROJECT, name="default")
+
+
+def seal_secret(settings: Settings) -> bytes:
+    """Return the secret that the seal's key is derived from, making one at the first start."""
+    if settings.secret_key is not None:
+        return settings.secret_key.encode()
+    path = settings.folder / SECRET_FILE
+    if not path.exists():
+        write_private(path, secrets.token_hex(32))
+    return path.read_bytes().strip()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
