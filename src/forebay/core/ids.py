@@ -13,7 +13,20 @@ from collections.abc import Callable
 NewId = Callable[[str], str]
 """Makes a fresh id for a prefix such as `resp_`; tests pass a counting one."""
 
+RANDOM_BYTES = 12
+STOCK = 256
 
-def new_id(prefix: str) -> str:
-    """Return `prefix` followed by 36 hexadecimal digits, later ones sorting after earlier ones."""
-    return f"{prefix}{time.time_ns() // 1_000_000:012x}{os.urandom(12).hex()}"
+
+class RandomIds:
+    """Makes ids from the system's randomness, drawn for many at a time: a draw is a system call."""
+
+    def __init__(self) -> None:
+        self._stock: list[str] = []
+
+    def __call__(self, prefix: str) -> str:
+        """Return `prefix` followed by 36 hexadecimal digits, later ones sorting after earlier."""
+        if not self._stock:
+            drawn = os.urandom(RANDOM_BYTES * STOCK).hex()
+            step = RANDOM_BYTES * 2
+            self._stock = [drawn[at : at + step] for at in range(0, len(drawn), step)]
+        return f"{prefix}{time.time_ns() // 1_000_000:012x}{self._stock.pop()}"

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 from forebay.core.clock import Instant
 from forebay.core.errors import ForebayError
 from forebay.core.requests import RequestStatus
@@ -24,19 +26,17 @@ class DialectName(StrEnum):
     MESSAGES = "messages"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """What a body asks for beyond the turn itself: delivery, window, and what to keep."""
 
     is_streamed: bool = False
     is_background: bool = False
     is_stored: bool = False
     service_tier: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One parsed call. `body` is what the caller sent (answers echo parts of it).
 
     `model` is the served model's own name, which may differ from what the caller wrote.
@@ -52,8 +52,7 @@ class Call:
     service_tier: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a turn stands or ended, as a final object shows it.
 
     `answer` is what was produced (empty while queued); `error` is set when `status` is failed;
@@ -61,10 +60,10 @@ class Outcome:
     """
 
     status: RequestStatus
-    answer: Answer = field(default_factory=Answer)
+    answer: Answer = msgspec.field(default_factory=Answer)
     finished_at: Instant | None = None
     error: ForebayError | None = None
-    extension: JsonObject = field(default_factory=dict)
+    extension: JsonObject = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from forebay.core.clock import Clock, Instant
 from forebay.core.errors import InvalidParameter, UnsupportedParameter
@@ -36,8 +38,7 @@ class Caller:
     is_admin: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """A call that may run."""
 
     call: Call
@@ -114,7 +115,7 @@ class Admission:
         caller = Caller(project_id=request.project_id, key_id=request.key_id)
         accepted = self._accept(dialect, body, turn, wishes, caller, served, request.lane, window)
         call, _ = self.recall(request)
-        return replace(accepted, call=call, deadline_at=request.deadline_at)
+        return msgspec.structs.replace(accepted, call=call, deadline_at=request.deadline_at)
 
     def recall(self, request: RequestRecord) -> tuple[Call, Dialect]:
         """Return a stored request as the call that it was, to be shown.

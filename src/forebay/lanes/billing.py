@@ -27,7 +27,7 @@ def usage_of(turn: Turn, answer: Answer) -> Usage:
 
 def cost_nanos(accepted: Accepted, usage: Usage) -> int:
     """Return what the usage costs in the call's window."""
-    return accepted.served.model.price(accepted.window).cost_nanos(usage)
+    return accepted.served.prices[accepted.window.name].cost_nanos(usage)
 
 
 def charge(accepted: Accepted, usage: Usage, *, finished_at: Instant) -> LedgerEntry:

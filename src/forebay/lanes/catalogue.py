@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 from forebay.core.errors import UnknownModel
 from forebay.core.models import Model
+from forebay.core.money import Price
 from forebay.engines.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model and the pool that runs it."""
+    """A model, the pool that runs it, and its prices by the names of its windows."""
 
     model: Model
     pool: Pool
+    prices: dict[str, Price]
 
 
 class Catalogue:
@@ -26,7 +28,8 @@ class Catalogue:
 
     def add(self, model: Model) -> Served:
         """Serve a model, with a pool that has no replicas yet."""
-        served = Served(model, Pool(model.name))
+        prices = {window.name: model.price(window) for window in model.windows}
+        served = Served(model, Pool(model.name), prices)
         self._by_name[model.name] = served
         for name in (model.name, *model.aliases):
             self._names[name] = model.name

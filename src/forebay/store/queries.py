@@ -7,7 +7,6 @@ A block begins with `-- name: settle_request`; a variant for one database only i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.resources import files
 
 _HEAD = re.compile(r"^-- name: (?P<name>\w+)(?: \((?P<dialect>\w+)\))?$", re.MULTILINE)
@@ -15,15 +14,21 @@ _VALUES = re.compile(r"VALUES\s*(?P<row>\([^()]*\))", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r":\w+")
 
 
-@dataclass(frozen=True, slots=True)
 class Query:
     """One named statement."""
 
-    name: str
-    text: str
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self._repeated: dict[int, str] = {}
 
     def repeated(self, count: int) -> str:
         """Return the insert with its row of values `count` times over, positional."""
+        if count not in self._repeated:
+            self._repeated[count] = self._repeat(count)
+        return self._repeated[count]
+
+    def _repeat(self, count: int) -> str:
         found = _VALUES.search(self.text)
         assert found, f"{self.name} is not an insert of one row"
         row = _PLACEHOLDER.sub("?", found["row"])

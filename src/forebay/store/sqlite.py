@@ -14,7 +14,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_GROUP = 1024
-APPEND_SIZES = (64, 16, 4, 1)  # few distinct statements, so that all stay prepared
+MAX_TOGETHER = 64  # rows in one insert; each count is a statement of its own, kept prepared
 
 
 class DataDirectoryInUse(ForebayError):
@@ -155,6 +155,8 @@ class SqliteDatabase:
     def _commit(self, group: list[_Write | _Append]) -> list[_Outcome]:
         outcomes: list[_Outcome] = []
         try:
+            if self._insert_at_once(group):
+                return [(work.future, None, None) for work in group]
             self._writing.execute("BEGIN IMMEDIATE")
             for work in group:
                 if isinstance(work, _Write):
@@ -173,6 +175,26 @@ class SqliteDatabase:
             return [(work.future, None, failure) for work in group]
         return outcomes
 
+    def _insert_at_once(self, group: list[_Write | _Append]) -> bool:
+        """Commit a group of like rows, the usual case of realtime, by a single statement.
+
+        Each further statement would hand the interpreter's lock to and fro once more. Returns
+        False, having changed nothing, for any other group, and when a row is refused.
+        """
+        if len(group) > MAX_TOGETHER:
+            return False
+        appends = [work for work in group if isinstance(work, _Append)]
+        queries = {append.query for append in appends}
+        if len(appends) < len(group) or len(queries) > 1:
+            return False
+        values = [value for append in appends for value in append.row]
+        try:
+            query = self._queries[queries.pop()]
+            self._writing.execute(query.repeated(len(group)), values)
+        except sqlite3.IntegrityError:
+            return False
+        return True
+
     def _run_alone(self, future: asyncio.Future[object], operation: Operation[object]) -> _Outcome:
         """Run one operation inside the group, undoing it alone if it fails."""
         self._writing.execute("SAVEPOINT alone")
@@ -189,9 +211,10 @@ class SqliteDatabase:
         """Insert the rows together; if one is refused, each by itself."""
         self._writing.execute("SAVEPOINT together")
         try:
-            for count, part in _parts(appends):
+            for start in range(0, len(appends), MAX_TOGETHER):
+                part = appends[start : start + MAX_TOGETHER]
                 values = [value for append in part for value in append.row]
-                self._writing.execute(query.repeated(count), values)
+                self._writing.execute(query.repeated(len(part)), values)
         except sqlite3.IntegrityError:
             self._writing.execute("ROLLBACK TO together")
             self._writing.execute("RELEASE together")
@@ -221,14 +244,6 @@ def _inserting(
         connection.execute(query.repeated(1), row)
 
     return insert
-
-
-def _parts(appends: list[_Append]) -> Iterable[tuple[int, list[_Append]]]:
-    start = 0
-    for size in APPEND_SIZES:
-        while len(appends) - start >= size:
-            yield size, appends[start : start + size]
-            start += size
 
 
 def _drive(running: object) -> object:

@@ -9,12 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.applications import Starlette
-
-from forebay.api.app import Rooms, build_app
+from forebay.api.app import FrontDoor, Rooms, build_app
 from forebay.api.keys import KeyRing
 from forebay.core.clock import SystemClock
-from forebay.core.ids import new_id
+from forebay.core.ids import RandomIds
 from forebay.dialects.chat import ChatDialect
 from forebay.dialects.dialect import Dialect, DialectName
 from forebay.dialects.messages import MessagesDialect
@@ -54,7 +52,7 @@ FIRST_PROBES_S = 5.0
 class Service:
     """What a server needs of a running service."""
 
-    app: Starlette
+    app: FrontDoor
     catalogue: Catalogue
     first_key: FirstKey | None
 
@@ -69,9 +67,10 @@ async def opened_store(settings: Settings) -> AsyncIterator[Store]:
         stack.callback(lock.release)
         database = SqliteDatabase(folder / DATABASE_FILE)
         stack.push_async_callback(database.close)
-        blobs = LocalBlobs(folder / BLOBS_FOLDER, new_id=new_id)
+        ids = RandomIds()
+        blobs = LocalBlobs(folder / BLOBS_FOLDER, new_id=ids)
         stack.callback(blobs.close)
-        yield build_store(database, blobs, clock=SystemClock(), new_id=new_id)
+        yield build_store(database, blobs, clock=SystemClock(), new_id=ids)
 
 
 @asynccontextmanager
@@ -111,6 +110,7 @@ class _House:
         self, settings: Settings, store: Store, keys: KeyRing, *, weights: Path | None
     ) -> None:
         clock = SystemClock()
+        new_id = RandomIds()
         chance = random.SystemRandom().random
         dialects: dict[DialectName, Dialect] = {
             dialect.name: dialect
