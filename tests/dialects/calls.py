@@ -9,6 +9,7 @@ from typing import Any
 from forebay.core.clock import Instant
 from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
+from forebay.core.windows import Band
 from forebay.dialects.dialect import Call, Dialect, Outcome
 from forebay.dialects.turn import Answer, Delta, JsonObject, ToolCallPiece
 
@@ -21,7 +22,7 @@ ID_BODY = "0123456789abcdef0123456789abcdef"
 Event = dict[str, Any]
 
 
-def call_of(dialect: Dialect, body: JsonObject, *, service_tier: str = "default") -> Call:
+def call_of(dialect: Dialect, body: JsonObject, *, band: Band = Band.INTERACTIVE) -> Call:
     """Return the call that `body` makes."""
     turn, wishes = dialect.parse(body)
     return Call(
@@ -32,7 +33,7 @@ def call_of(dialect: Dialect, body: JsonObject, *, service_tier: str = "default"
         model=turn.model,
         wishes=wishes,
         window="asap",
-        service_tier=service_tier,
+        band=band,
     )
 
 

@@ -16,6 +16,7 @@ from forebay.core.errors import (
     UnsupportedParameter,
 )
 from forebay.core.requests import RequestStatus
+from forebay.core.windows import Band
 from forebay.dialects.messages import MessagesDialect
 from forebay.dialects.turn import Delta, JsonObject
 from tests.dialects.calls import (
@@ -405,10 +406,11 @@ def test_a_stop_sequence_is_named_where_the_engine_tells() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tier", "shown"), [("default", "standard"), ("flex", "standard"), ("batch", "batch")]
+    ("band", "shown"),
+    [(Band.INTERACTIVE, "standard"), (Band.DEADLINE, "standard"), (Band.BULK, "batch")],
 )
-def test_the_service_tier_is_in_anthropics_words(tier: str, shown: str) -> None:
-    call = call_of(DIALECT, body(), service_tier=tier)
+def test_the_service_tier_is_in_anthropics_words(band: Band, shown: str) -> None:
+    call = call_of(DIALECT, body(), band=band)
     message: dict[str, Any] = DIALECT.final(call, outcome_of(text("a")))
     assert message["usage"]["service_tier"] == shown
 

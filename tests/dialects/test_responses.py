@@ -528,7 +528,6 @@ def test_usage_is_null_while_a_response_runs() -> None:
     ("error", "code"),
     [
         (EngineFailed("broken"), "server_error"),
-        (Expired("late"), "server_error"),
         (Overloaded("full"), "rate_limit_exceeded"),
         (PromptRejected("bad image"), "invalid_prompt"),
     ],
@@ -537,6 +536,11 @@ def test_a_failed_response_has_one_of_the_vendors_codes(error: ForebayError, cod
     response = read(Outcome(status=RequestStatus.FAILED, error=error))
     assert response.error is not None
     assert (response.error.code, response.error.message) == (code, str(error))
+
+
+def test_an_expired_response_says_so_in_forebays_own_code() -> None:
+    response = final(Outcome(status=RequestStatus.FAILED, error=Expired("late")))
+    assert response["error"] == {"code": "expired", "message": "late"}
 
 
 def test_what_was_asked_is_echoed() -> None:

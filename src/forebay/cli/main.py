@@ -58,7 +58,7 @@ def demo(
     ] = None,
 ) -> None:
     """Start the service with a small model and show the three modes at work."""
-    from forebay.cli.demo import demo as run
+    from forebay.cli.demo.run import demo as run
 
     run(load(models_dir=None if models_dir is None else str(models_dir)), Console())
 
@@ -76,3 +76,7 @@ def main() -> None:
     except ForebayError as error:
         Console(stderr=True).print(f"forebay: {error}", highlight=False, markup=False)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -23,7 +23,10 @@ class Band(StrEnum):
     BULK = "bulk"
 
 
-BAND_RANK: dict[Band, int] = {Band.INTERACTIVE: 0, Band.DEADLINE: 1, Band.BULK: 2}
+BANDS = (Band.INTERACTIVE, Band.DEADLINE, Band.BULK)
+"""The bands by rank, most urgent first."""
+
+BAND_RANK: dict[Band, int] = {band: rank for rank, band in enumerate(BANDS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,15 @@ from forebay.core.clock import seconds_of
 from forebay.core.errors import ForebayError, InvalidParameter, MissingParameter
 from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
-from forebay.dialects.dialect import Call, DialectName, ErrorReply, Outcome, Wishes, Writer
+from forebay.dialects.dialect import (
+    Call,
+    DialectName,
+    ErrorReply,
+    Outcome,
+    Wishes,
+    Writer,
+    openai_tier,
+)
 from forebay.dialects.errors import openai_error
 from forebay.dialects.metadata import read_metadata
 from forebay.dialects.parameters import Parameters, Refusal
@@ -169,7 +177,7 @@ class ChatDialect:
                 }
             ],
             "usage": usage_object(answer.usage or Usage()),
-            "service_tier": call.service_tier,
+            "service_tier": openai_tier(call.band),
         }
         if outcome.extension:
             completion["forebay"] = outcome.extension
@@ -196,7 +204,7 @@ class ChatWriter:
             "object": "chat.completion.chunk",
             "created": seconds_of(call.created_at),
             "model": call.model,
-            "service_tier": call.service_tier,
+            "service_tier": openai_tier(call.band),
         }
         options = call.body.get("stream_options")
         self._is_usage_wanted = isinstance(options, dict) and bool(options.get("include_usage"))

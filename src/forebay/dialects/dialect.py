@@ -15,6 +15,7 @@ import msgspec
 from forebay.core.clock import Instant
 from forebay.core.errors import ForebayError
 from forebay.core.requests import RequestStatus
+from forebay.core.windows import Band
 from forebay.dialects.turn import Answer, Delta, JsonObject, Turn
 
 
@@ -49,7 +50,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     wishes: Wishes
     window: str
-    service_tier: str
+    band: Band
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,3 +123,8 @@ def final_status(answer: Answer) -> RequestStatus:
     if answer.finish_reason in ("length", "content_filter"):
         return RequestStatus.INCOMPLETE
     return RequestStatus.COMPLETED
+
+
+def openai_tier(band: Band) -> str:
+    """Return the band as OpenAI's `service_tier`, whose strict clients know no other words."""
+    return "default" if band is Band.INTERACTIVE else "flex"

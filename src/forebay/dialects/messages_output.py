@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from forebay.core.money import Usage
-from forebay.core.windows import DAY
+from forebay.core.windows import Band
 from forebay.dialects.dialect import Call, Outcome
 from forebay.dialects.turn import Answer, JsonObject, OutputKind, Segment, ToolCall
 
@@ -82,7 +82,7 @@ def usage_object(call: Call, usage: Usage) -> JsonObject:
         "cache_read_input_tokens": usage.cached_tokens,
         "output_tokens": usage.output_tokens,
         "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
-        "service_tier": _service_tier(call),
+        "service_tier": "batch" if call.band is Band.BULK else "standard",
     }
 
 
@@ -144,9 +144,3 @@ def _arguments(text: str) -> JsonObject:
     except msgspec.DecodeError:
         value = None
     return value if isinstance(value, dict) else {"_arguments": text}
-
-
-def _service_tier(call: Call) -> str:
-    if call.service_tier in ("standard", "priority", "batch"):
-        return call.service_tier
-    return "batch" if call.window == DAY else "standard"

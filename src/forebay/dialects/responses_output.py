@@ -13,7 +13,7 @@ from forebay.core.clock import seconds_of
 from forebay.core.errors import ForebayError
 from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
-from forebay.dialects.dialect import Call, Outcome
+from forebay.dialects.dialect import Call, Outcome, openai_tier
 from forebay.dialects.metadata import shown
 from forebay.dialects.turn import Answer, JsonObject, OutputKind, Segment, ToolCall
 
@@ -136,7 +136,7 @@ def response_object(call: Call, outcome: Outcome) -> JsonObject:
         "prompt_cache_key": body.get("prompt_cache_key"),
         "reasoning": _reasoning(body),
         "safety_identifier": body.get("safety_identifier"),
-        "service_tier": call.service_tier,
+        "service_tier": openai_tier(call.band),
         "store": call.wishes.is_stored,
         "temperature": _or(body.get("temperature"), 1),
         "text": _text(body),
@@ -193,12 +193,14 @@ def _seconds(outcome: Outcome) -> int | None:
 
 
 def _error(error: ForebayError | None) -> JsonObject:
-    """Return the error in the vendor's few codes; strict clients reject any other."""
+    """Return the error in the vendor's few codes, which are all that strict clients know."""
     assert error is not None
     if isinstance(error, errors.RequestRejected):
         code = "invalid_prompt"
     elif isinstance(error, errors.Overloaded):
         code = "rate_limit_exceeded"
+    elif isinstance(error, errors.Expired):
+        code = error.code  # Forebay's own: there is no vendor's word for it
     else:
         code = "server_error"
     return {"code": code, "message": str(error)}

@@ -14,8 +14,8 @@ from forebay.core.lanes import Lane
 from forebay.core.windows import (
     ASAP,
     BAND_RANK,
+    BANDS,
     STANDARD,
-    Band,
     CompletionWindow,
     choose_window,
 )
@@ -133,7 +133,7 @@ class Admission:
             model=request.model,
             wishes=wishes,
             window=request.completion_window,
-            service_tier=_tier_name(request.band_rank),
+            band=BANDS[request.band_rank],
         )
         return call, dialect
 
@@ -163,7 +163,7 @@ class Admission:
             model=served.model.name,
             wishes=wishes,
             window=window.name,
-            service_tier=_tier_name(BAND_RANK[window.band]),
+            band=window.band,
         )
         return Accepted(
             call=call,
@@ -215,7 +215,3 @@ def _tier_window(tier: str | None) -> str | None:
                 "'priority' and 'fast'.",
                 param="service_tier",
             )
-
-
-def _tier_name(band_rank: int) -> str:
-    return "default" if band_rank == BAND_RANK[Band.INTERACTIVE] else "flex"
