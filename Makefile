@@ -12,7 +12,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-ver
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check test-crash bench format lock clean
+.PHONY: help setup demo serve test check test-crash bench docs format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ test: $(READY) ## Run the fast tests
 check: $(READY) ## Check format, lint, types and imports, then run the fast tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/mypy --strict src tests bench
+	$(BIN)/mypy --strict src tests bench docs
 	$(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory test
 
@@ -53,6 +53,9 @@ test-crash: $(READY) ## Run the tests that kill the service and look at what is 
 
 bench: $(READY) ## Measure what the service costs on top of an engine
 	$(BIN)/python -m bench $(ARGS)
+
+docs: $(READY) ## Make the pages that are made from the code
+	$(BIN)/python -m docs.compatibility_page
 
 format: $(READY) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format

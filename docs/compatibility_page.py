@@ -1,0 +1,61 @@
+"""Makes docs/compatibility.md from the dialects' own tables: `make docs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forebay.dialects import chat, messages, responses
+from forebay.dialects.parameters import Parameters
+
+PAGE = Path(__file__).with_name("compatibility.md")
+
+HEAD = """\
+# Compatibility, parameter by parameter
+
+Made from the code by `make docs`. Every official parameter of the inference APIs is *honoured*, *refused* by
+name with a 400 (ignoring it would change the result), or *accepted without effect* (hints and telemetry).
+"""
+
+APIS: dict[str, Parameters] = {
+    "`POST /v1/chat/completions`": chat.PARAMETERS,
+    "`POST /v1/responses`": responses.PARAMETERS,
+    "`POST /v1/messages`": messages.PARAMETERS,
+}
+
+
+def page() -> str:
+    """Return the page as it should stand in the folder."""
+    return "\n".join([HEAD, *(_section(name, table) for name, table in APIS.items())])
+
+
+def _section(name: str, table: Parameters) -> str:
+    refused = [
+        f"| `{parameter}` | {refusal.reason} | {_values(refusal.neutral)} |"
+        for parameter, refusal in sorted(table.refused.items())
+    ]
+    return "\n".join(
+        [
+            f"## {name}",
+            "",
+            f"**Honoured:** {_names(table.honoured)}",
+            "",
+            f"**Accepted without effect:** {_names(table.without_effect)}",
+            "",
+            "| refused | because | let through |",
+            "|---|---|---|",
+            *refused,
+            "",
+        ]
+    )
+
+
+def _names(names: frozenset[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names)) or "none"
+
+
+def _values(values: tuple[object, ...]) -> str:
+    return ", ".join(f"`{value!r}`" for value in values) or "`None`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
