@@ -12,8 +12,9 @@ PAGE = Path(__file__).with_name("compatibility.md")
 HEAD = """\
 # Compatibility, parameter by parameter
 
-Made from the code by `make docs`. Every official parameter of the inference APIs is *honoured*, *refused* by
-name with a 400 (ignoring it would change the result), or *accepted without effect* (hints and telemetry).
+Made from the code by `make docs`. Every official parameter of the inference APIs is *honoured*,
+*refused* by name with a 400 (ignoring it would change the result), or *accepted without effect*
+(hints and telemetry).
 """
 
 APIS: dict[str, Parameters] = {

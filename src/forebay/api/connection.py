@@ -1,4 +1,4 @@
-"""One HTTP exchange on the hot path: the body in, JSON or server-sent events out, and its early end.
+"""One HTTP exchange on the hot path: the body in, JSON or events out, and its early end.
 
 Plain ASGI, because inference calls are many: what a request object and a watcher task cost would be
 a good part of what a call costs. A watcher starts only for a turn that is not over in a moment; it

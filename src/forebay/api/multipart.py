@@ -1,4 +1,4 @@
-"""Multipart forms, read as they come: small fields whole, files in pieces, nothing held in memory."""
+"""Multipart forms, read as they come: small fields whole, files piece by piece."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ print(message.content[0].text)
 """
 
 OTHER_ENGINES = """\
-Another engine: forebay serve --engine http://HOST:PORT/v1 (vLLM, SGLang, llama.cpp, any
-OpenAI-compatible URL; repeat it for more replicas). Names, keys, prices: forebay.toml.
+# another engine: vLLM, SGLang, llama.cpp or any OpenAI-compatible URL; repeat it for replicas
+forebay serve --engine http://HOST:PORT/v1
 """
 
 
@@ -65,4 +65,4 @@ def show_banner(console: Console, service: Service, settings: Settings, *, addre
         highlight=False,
         soft_wrap=True,
     )
-    console.print(OTHER_ENGINES, markup=False, highlight=False)
+    console.print(OTHER_ENGINES, markup=False, highlight=False, soft_wrap=True)

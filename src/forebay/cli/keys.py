@@ -1,4 +1,4 @@
-"""`forebay keys create | list | revoke`: through the running server, or the data directory itself."""
+"""`forebay keys create | list | revoke`: through the running server, or on the directory itself."""
 
 from __future__ import annotations
 

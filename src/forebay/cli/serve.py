@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -98,7 +99,7 @@ def _quiet_collector() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Tells when it takes requests."""
+    """Tells when it takes requests, and lets its owner go on after a signal."""
 
     def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -107,3 +108,13 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM as the wish to stop, and only that.
+
+        Uvicorn would raise them again, which ends the process before its work is given back.
+        """
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()

@@ -24,10 +24,7 @@ async def embedded_weights(settings: Settings, console: Console) -> Path | None:
     if settings.model is None and (settings.engines or settings.models):
         return None
     if settings.model is not None and settings.model.endswith(".gguf"):
-        path = Path(settings.model).expanduser()
-        if not path.is_file():
-            raise ModelFileMissing(f"there is no model file {path}")
-        return path
+        return _own_file(settings.model)
     return await pull(settings, settings.model or DEFAULT_MODEL, console)
 
 
@@ -48,3 +45,10 @@ async def pull(settings: Settings, name: str, console: Console) -> Path:
             progress.update(task, completed=done_bytes, total=total_bytes, visible=True)
 
         return await weights.pull(name, on_progress=show)
+
+
+def _own_file(name: str) -> Path:
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise ModelFileMissing(f"there is no model file {path}")
+    return path

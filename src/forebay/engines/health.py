@@ -21,7 +21,7 @@ MAX_DOWN_PAUSE_S = 10.0
 
 
 class HealthWatch:
-    """Watches one replica. `on_up` gets the models served, `on_down` the reason, at every change."""
+    """Watches one replica. At every probe `on_up` gets the models served, or `on_down` the reason."""
 
     def __init__(
         self,

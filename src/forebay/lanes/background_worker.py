@@ -1,8 +1,9 @@
 """The background worker: claims waiting requests and runs them.
 
-For each model a feeder waits until there is both a waiting request and a slot, and only then claims:
-the most urgent request of that moment gets the slot. A claimed request is settled or given back by
-its lease; when the process dies instead, the next one voids the lease and the request runs again.
+For each model a feeder waits until there is both a waiting request and a slot, and only then
+claims: the most urgent request of that moment gets the slot. A claimed request is settled or given
+back by its lease; when the process dies instead, the next one voids the lease and the request runs
+again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keeps the leases of this process alive, all by one statement, and ends work whose lease is lost."""
+"""Keeps this process's leases alive, by one statement, and ends work whose lease is lost."""
 
 from __future__ import annotations
 

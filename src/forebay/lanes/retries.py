@@ -14,7 +14,7 @@ Chance = Callable[[], float]
 
 
 def pause_s(error: ForebayError, *, attempt: int, chance: Chance) -> float:
-    """Return the pause after attempt number `attempt` (from 1); an engine's own wish is honoured."""
+    """Return the pause after attempt `attempt` (from 1); an engine's own wish is honoured."""
     if isinstance(error, EngineBusy) and error.retry_after_s is not None:
         return max(0.0, error.retry_after_s)
     longest_s = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempt - 1, 16))

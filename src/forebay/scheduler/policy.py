@@ -1,7 +1,7 @@
 """The policy, pure: in what order turns wait, and on which replica one runs.
 
-Interactive work goes first, then deadline work by its deadline, then bulk; within a band the earlier
-deadline, then the earlier arrival.
+Interactive work goes first, then deadline work by its deadline, then bulk; within a band the
+earlier deadline, then the earlier arrival.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 
 def choose_member(pool: Pool) -> Member | None:
-    """Return the healthy member with the largest share of its slots free, or None if all are full."""
+    """Return the healthy member with the largest share of free slots, or None if all are full."""
     best: Member | None = None
     best_share = 0.0
     for member in pool.members:

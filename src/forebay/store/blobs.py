@@ -1,8 +1,8 @@
 """Blobs on local disk: immutable once committed, and really on the disk by then.
 
-A blob is written to a temporary file, synced, renamed to its name, and the folder is synced; only then
-may a row name it. What a crash leaves behind is an unnamed temporary file, swept at the next start.
-All file work happens in threads of its own.
+A blob is written to a temporary file, synced, renamed to its name, and the folder is synced; only
+then may a row name it. What a crash leaves behind is an unnamed temporary file, swept at the next
+start. All file work happens in threads of its own.
 """
 
 from __future__ import annotations

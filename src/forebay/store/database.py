@@ -1,7 +1,8 @@
 """The seam to a database: operations that run in one transaction, and reads.
 
-An operation is a coroutine function over a `Tx` that awaits nothing but that `Tx`. PostgreSQL awaits
-it for real; SQLite's writer thread runs it to its end in one go. So every noun is written once.
+An operation is a coroutine function over a `Tx` that awaits nothing but that `Tx`. PostgreSQL
+awaits it for real; SQLite's writer thread runs it to its end in one go. So every noun is written
+once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Database(Protocol):
     """A durable database with group commit.
 
     `write` and `append` return once the work is on disk. What gathers while one commit runs is
-    committed together by the next; an operation that fails leaves nothing behind and harms no other.
+    committed together by the next; an operation that fails leaves nothing behind and harms no
+    other.
     """
 
     async def write(self, operation: Operation[T]) -> T:

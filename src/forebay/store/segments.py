@@ -1,8 +1,8 @@
 """Segments of batches and their result chunks: who may change what.
 
-A segment is claimed with a lease; its holder alone records chunks. Recording a chunk, with the counts
-and the ledger entry, is the one transaction that makes its results real: after a crash, exactly the
-lines without a recorded chunk run again.
+A segment is claimed with a lease; its holder alone records chunks. Recording a chunk, with the
+counts and the ledger entry, is the one transaction that makes its results real: after a crash,
+exactly the lines without a recorded chunk run again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """SQLite: one thread owns the writing connection, another one reads.
 
 The writer takes whatever gathered while its last commit ran and commits it as one group, so nothing
-waits for a timer. In a group every operation has a savepoint of its own; rows to append are inserted
-by as few statements as possible, because each statement lets go of the interpreter's lock and has
-to win it back from a busy event loop. WAL with `synchronous=FULL`: a commit that returned is on disk.
+waits for a timer. In a group every operation has a savepoint of its own; rows to append are
+inserted by as few statements as possible, because each statement lets go of the interpreter's lock
+and has to win it back from a busy event loop. WAL with `synchronous=FULL`: a commit that returned
+is on disk.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The fleet: engines as replicas in pools, each watched; models found when an engine tells of them."""
+"""The fleet: engines as replicas in pools, each watched; engines tell which models they serve."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from forebay.core.clock import Clock
 from forebay.engines.embedded import EmbeddedEngine
@@ -137,8 +138,7 @@ class Fleet:
 
     def _replica(self, url: str, *, key: str | None, slots: int | None = None) -> Replica:
         """Return the replica at this address; models that share one share its slots."""
-        if not url.startswith(("http://", "https://")):
-            raise SettingsInvalid(f"engine {url!r} is not an http or https URL")
+        url = _base_url(url)
         replica = self._replicas.get(url)
         if replica is None:
             settings = self._settings
@@ -168,6 +168,14 @@ class Fleet:
             self._on_served(served)
         if all(member.replica is not replica for member in served.pool.members):
             served.pool.add(replica, model=name)
+
+
+def _base_url(text: str) -> str:
+    """Return an engine's base URL; one without a path gets the usual `/v1`."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsInvalid(f"engine {text!r} is not an http or https URL")
+    return text.rstrip("/") if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/v1"
 
 
 def _key(text: str | None) -> str | None:

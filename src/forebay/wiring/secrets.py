@@ -1,4 +1,4 @@
-"""Secrets in the data directory: the first key, with the command line's copy, and the seal's key."""
+"""Secrets in the data directory: the first key and its copy, and the key of the seal."""
 
 from __future__ import annotations
 

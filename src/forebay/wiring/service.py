@@ -1,4 +1,4 @@
-"""A running service: every room built and joined, every task owned, everything closed at the end."""
+"""A running service: every room built and joined, every task owned, everything closed."""
 
 from __future__ import annotations
 

@@ -34,9 +34,8 @@ def run_in_background(client: openai.OpenAI, model: str, console: Console) -> En
     began = time.monotonic()
     with receiving() as receiver:
         console.print(
-            "\nopenai: [bold]client.responses.create(background=True, metadata={\n"
-            f'    "completion_window": "{WINDOW}", "completion_webhook": …, "webhook_token": …}})'
-            "[/bold]",
+            "\nopenai: [bold]client.responses.create(background=True, metadata=…)[/bold]\n"
+            f'  "completion_window": "{WINDOW}", "completion_webhook": "{receiver.url}"',
             highlight=False,
         )
         response = client.responses.create(
@@ -95,8 +94,7 @@ def _show_webhook(
         raise DemoBroke("the webhook's body is not what GET returns")
     _tell(
         console,
-        f"webhook: POST of {len(webhook.body):,} bytes arrived; its token is right, "
-        "its body is what GET returns, byte for byte",
+        f"webhook arrived: {len(webhook.body):,} bytes, the same as GET returns; token is right",
     )
 
 

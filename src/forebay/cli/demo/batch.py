@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Final
 
 import openai
 from openai.types import Batch
@@ -15,8 +16,8 @@ from forebay.cli.demo.bill import Entry, cost_nanos, extension
 from forebay.cli.demo.realtime import SYSTEM, TEMPERATURE
 from forebay.core.money import Usage
 
-WINDOW = "24h"
-ENDPOINT = "/v1/chat/completions"
+WINDOW: Final = "24h"
+ENDPOINT: Final = "/v1/chat/completions"
 MAX_TOKENS = 24
 POLL_S = 0.1
 LONGEST_S = 120.0
@@ -31,8 +32,8 @@ ANIMALS = (
 def run_batch(client: openai.OpenAI, model: str, console: Console) -> Entry:
     """Upload requests, run them as a batch, and show some of its answers."""
     console.print(
-        '\nopenai: [bold]client.files.create(purpose="batch"), '
-        f'client.batches.create(completion_window="{WINDOW}")[/bold]',
+        f'\nopenai: [bold]client.batches.create(completion_window="{WINDOW}")[/bold] '
+        f"of a file with {len(ANIMALS)} requests",
         highlight=False,
     )
     began = time.monotonic()

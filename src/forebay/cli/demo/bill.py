@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pydantic import BaseModel
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -54,15 +55,15 @@ def cost_nanos(fields: dict[str, object]) -> int:
 
 def show_bill(console: Console, entries: list[Entry], tariff: Tariff) -> None:
     """Print the bill."""
-    table = Table(show_footer=True, pad_edge=False)
+    table = Table(show_footer=True, box=box.SIMPLE_HEAD)
     total = sum((entry.usage for entry in entries), Usage())
     paid = sum(entry.cost_nanos for entry in entries)
     at_once = [tariff.price.cost_nanos(entry.usage) for entry in entries]
     table.add_column("mode", "total", no_wrap=True)
     table.add_column("window", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("tokens in", f"{total.input_tokens:,}", justify="right")
-    table.add_column("tokens out", f"{total.output_tokens:,}", justify="right")
+    table.add_column("in", f"{total.input_tokens:,}", justify="right")
+    table.add_column("out", f"{total.output_tokens:,}", justify="right")
     table.add_column("cost", _shown(paid), justify="right")
     table.add_column("at asap", _shown(sum(at_once)), justify="right")
     for entry, nanos in zip(entries, at_once, strict=True):
@@ -83,9 +84,9 @@ def _footnote(tariff: Tariff, *, paid: int, at_once: int) -> str:
     listed = tariff.listed
     saved = 100 - 100 * paid / at_once if at_once else 0.0
     return (
-        f"Costs are in millionths of a {tariff.currency}. Per million tokens at asap: "
-        f"{listed['input']} in, {listed['cached']} cached, {listed['output']} out. "
-        f"Waiting saved [bold]{saved:.0f} %[/bold] of the whole."
+        f" In and out are tokens; costs are in millionths of a {tariff.currency}.\n"
+        f" Per million tokens at asap: {listed['input']} in, {listed['cached']} cached, "
+        f"{listed['output']} out. Waiting saved [bold]{saved:.0f} %[/bold]."
     )
 
 

@@ -6,7 +6,7 @@ import anthropic
 import openai
 from rich.console import Console
 
-from forebay.cli.demo.background import run_in_background
+from forebay.cli.demo.background import DemoBroke, run_in_background
 from forebay.cli.demo.batch import run_batch
 from forebay.cli.demo.bill import Tariff, extension, show_bill
 from forebay.cli.demo.realtime import stream_chat, stream_message, stream_response
@@ -15,7 +15,14 @@ MODEL = "smollm2"
 
 
 def play(address: str, key: str, console: Console) -> None:
-    """Show realtime, background and batch, then what they cost."""
+    """Show realtime, background and batch, then what they cost; raises `DemoBroke`."""
+    try:
+        _play(address, key, console)
+    except (openai.OpenAIError, anthropic.AnthropicError) as error:
+        raise DemoBroke(f"the service answered with an error: {error}") from error
+
+
+def _play(address: str, key: str, console: Console) -> None:
     with (
         # A proxy of the person's environment must not stand between us and loopback.
         openai.DefaultHttpxClient(trust_env=False) as openai_http,

@@ -14,7 +14,7 @@ from forebay.core.money import Usage
 
 SYSTEM = "You answer in one short sentence."
 TEMPERATURE = 0.2
-MAX_TOKENS = 48
+MAX_TOKENS = 64
 WINDOW = "asap"
 
 
@@ -82,8 +82,8 @@ def stream_message(client: anthropic.Anthropic, model: str, console: Console) ->
             system=SYSTEM,
             messages=[{"role": "user", "content": "Where does rain come from?"}],
             max_tokens=MAX_TOKENS,
-            temperature=TEMPERATURE,
             stream=True,
+            extra_body={"temperature": TEMPERATURE},  # the SDK has no argument for it any more
         ) as events,
         Typist(console) as typist,
     ):

@@ -26,8 +26,8 @@ ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 WELCOME = """\
 [bold]Forebay demo[/bold]: one service on this machine, three ways to ask it, and the bill.
-The model is SmolLM2 with 135 million parameters: a smoke test that runs anywhere.
-What it says is often wrong; that it comes, when, and at what price, is the point.\
+The model is SmolLM2 with 135 million parameters, a smoke test that runs on
+anything. What it says is often wrong; how and when it comes is the point.\
 """
 
 

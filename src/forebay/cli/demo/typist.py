@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Console
 
 INDENT = "  "
+WORD = re.compile(r" *[^ ]+")
 LONGEST_REST = 8  # of a word, most of the time: the pieces of one word come one by one
 
 
@@ -27,19 +30,16 @@ class Typist:
         for number, part in enumerate(piece.split("\n")):
             if number:
                 self._break()
-            self._write_part(part)
+            for word in WORD.findall(part):
+                self._write_word(word)
 
-    def _write_part(self, part: str) -> None:
-        is_full = self._column + len(part) > self._console.width - LONGEST_REST
-        if self._column and is_full and part.startswith(" "):
+    def _write_word(self, word: str) -> None:
+        is_full = self._column + len(word) > self._console.width - LONGEST_REST
+        if self._column and is_full and word.startswith(" "):
             self._break()
         if not self._column:
-            part = part.lstrip()
-        if not part:
-            return
-        if not self._column:
-            self._put(INDENT)
-        self._put(part)
+            word = INDENT + word.lstrip()
+        self._put(word)
 
     def _break(self) -> None:
         if self._column:

@@ -1,7 +1,7 @@
 """The closer: ends batches, whichever way they end.
 
-A batch is finalized when every line has a recorded result. One that is cancelled, or whose expiry has
-come, is first stopped; its lines without a result then get one that says so, in the error file.
+A batch is finalized when every line has a recorded result. One that is cancelled, or whose expiry
+has come, is first stopped; its lines without a result then get one that says so, in the error file.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class Closer:
         for batch in await batches.in_status(BatchStatus.IN_PROGRESS):
             if batch.completed_count + batch.failed_count == batch.total_count:
                 await batches.finalize(batch.id)
-            elif batch.expires_at <= self._clock.now():
-                if await self._end_lines(batch, *EXPIRED) and await batches.expire(batch.id):
-                    log.info("batch expired", extra={"batch_id": batch.id})
+            elif batch.expires_at <= self._clock.now() and await self._end_lines(batch, *EXPIRED):
+                await batches.expire(batch.id)
+                log.info("batch expired", extra={"batch_id": batch.id})
         for batch in await batches.in_status(BatchStatus.FINALIZING):
             if await batches.complete(batch.id):
                 log.info("batch completed", extra={"batch_id": batch.id})

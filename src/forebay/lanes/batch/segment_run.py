@@ -1,6 +1,7 @@
-"""One claimed segment under way: its lines get slots one by one, its results are recorded as it goes.
+"""One claimed segment under way: lines get slots one by one, results are recorded as they come.
 
-A result is flushed with its neighbours once enough have gathered, or a second after the first of them.
+A result is flushed with its neighbours once enough have gathered, or a second after the first of
+them.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class SegmentRun:
         self.all_have_slots = asyncio.Event()
 
     async def run(self) -> None:
-        """Run to the last line; cancelled or failing, record what is done and give the rest back."""
+        """Run to the last line; when cut short, record what is done and give the rest back."""
         try:
             left = await self._lines_left()
             async with asyncio.TaskGroup() as tasks:

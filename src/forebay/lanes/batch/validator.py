@@ -59,6 +59,9 @@ class Validator:
     async def _plan(self, batch: Batch) -> Plan:
         file = await self._store.files.get(batch.project_id, batch.input_file_id)
         if file is None or file.blob_id is None:
-            message = f"Cannot find file {batch.input_file_id}, or the project does not have access to it."
+            message = (
+                f"Cannot find file {batch.input_file_id}, "
+                "or the project does not have access to it."
+            )
             return Plan([LineError("invalid_request", message, "file_id")], [])
         return await self._planner.plan(batch, self._store.blobs.read(file.blob_id))

@@ -1,7 +1,7 @@
 """The batch worker: claims segments and runs them.
 
-For each model a feeder opens the next segment as soon as every line of the one before has a slot, so
-the tail of one segment and the head of the next run side by side. After a crash only the lines
+For each model a feeder opens the next segment as soon as every line of the one before has a slot,
+so the tail of one segment and the head of the next run side by side. After a crash only the lines
 without a recorded result run again.
 """
 
