@@ -1,6 +1,7 @@
 """Every setting, in one class, from three places: `forebay.toml`, then `FOREBAY_*`, then flags.
 
-A later place wins. Unknown names and wrong types are refused with the place that they came from.
+A later place wins. Unknown names and wrong types are refused with the place that they came from;
+only the environment may hold other `FOREBAY_*` names, because container platforms put theirs there.
 """
 
 from __future__ import annotations
@@ -156,8 +157,12 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
         text = environ.get(PREFIX + field.name.upper())
         if text is not None:
             is_list = field.type == list[str]
-            values[field.name] = [part for part in text.split(",") if part] if is_list else text
+            values[field.name] = _listed(text) if is_list else text
     return values
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _checked(values: dict[str, object], place: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.api.routes import json_response, limit_of
 from forebay.dialects.wire import decode_object
@@ -17,6 +18,7 @@ def batch_routes(keys: KeyRing, batches: BatchDesk) -> list[Route]:
 
     async def create(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
+        refuse_idempotency_key(request.headers.raw)
         return json_response(await batches.create(caller, decode_object(await request.body())))
 
     async def page(request: Request) -> Response:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.api.multipart import MultipartReader, PartBegin, field_text, part_pieces
 from forebay.api.routes import json_response, limit_of
@@ -21,6 +22,7 @@ def file_routes(keys: KeyRing, files: FileDesk) -> list[Route]:
 
     async def upload(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
+        refuse_idempotency_key(request.headers.raw)
         return json_response(await _upload(request, caller, files))
 
     async def page(request: Request) -> Response:

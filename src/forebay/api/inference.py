@@ -9,6 +9,7 @@ from contextlib import aclosing
 from starlette.types import Receive, Scope, Send
 
 from forebay.api.connection import Connection
+from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.core.errors import ForebayError
 from forebay.core.ids import NewId
@@ -65,6 +66,7 @@ class InferenceRoute:
 
     async def _answer(self, connection: Connection) -> None:
         caller = self._keys.authenticate(connection.headers)
+        refuse_idempotency_key(connection.headers)
         body = await connection.body(max_bytes=self._max_body_bytes)
         accepted = self._admission.admit(
             self._dialect.name,

@@ -19,7 +19,7 @@ from forebay.core.projects import DEFAULT_PROJECT, new_secret
 from forebay.dialects.wire import encode
 from forebay.settings import Settings
 from forebay.store.projects import Projects
-from forebay.wiring.secrets import KEY_FILE, ensure_default_project
+from forebay.wiring.secrets import KEY_FILE, ensure_first_key
 from forebay.wiring.service import opened_store
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -140,5 +140,6 @@ def _call(settings: Settings, method: str, path: str, body: bytes = b"") -> byte
 async def _alone(settings: Settings, work: Callable[[Projects], Awaitable[T]]) -> T:
     """Do the work on the data directory itself, while no server holds it."""
     async with opened_store(settings) as store:
-        await ensure_default_project(store.projects)
+        # The server that comes later must have a key that this command line knows.
+        await ensure_first_key(settings, store.projects)
         return await work(store.projects)

@@ -49,9 +49,12 @@ async def _serve(settings: Settings, *, ready_file: Path | None, console: Consol
                 show_banner(console, service, settings, address=address)
 
             _quiet_collector()
-            await _Server(_config(service, settings), on_ready=ready).serve([listening])
+            try:
+                await _Server(_config(service, settings), on_ready=ready).serve([listening])
+            finally:
+                # In here the directory is ours; a server that is refused must not reach this.
+                (settings.folder / ADDRESS_FILE).unlink(missing_ok=True)
     finally:
-        (settings.folder / ADDRESS_FILE).unlink(missing_ok=True)
         listening.close()
 
 

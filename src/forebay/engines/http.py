@@ -1,25 +1,30 @@
 """An engine that speaks OpenAI's HTTP API: vLLM, SGLang, llama.cpp, or any hosted one.
 
 Upstream is always streamed, whatever the caller wanted: that is how a turn is cancelled (by closing
-the connection) and how its progress is seen.
+the connection) and how its progress is seen. Engines are reached directly: the proxies that the
+environment names are not used, and redirects are not followed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-import aiohttp
 import msgspec
-from yarl import URL
 
-from forebay.core.errors import EngineFailed, EngineUnavailable, EngineUnreachable
+from forebay.core.errors import EngineError, EngineFailed, EngineUnavailable, ForebayError
 from forebay.dialects.turn import Delta, JsonObject, Turn
 from forebay.dialects.upstream import ChunkReader, encode_turn, engine_error
+from forebay.engines.upstream_address import UpstreamAddress
+from forebay.engines.upstream_connection import UpstreamConnection, UpstreamDropped
+from forebay.engines.upstream_pool import UpstreamPool
 
 MAX_ERROR_BYTES = 64 * 1024
-TAIL_S = 1.0  # for the last frame after `[DONE]`
+MAX_MODELS_BYTES = 8 * 1024 * 1024
+TAIL_S = 1.0  # for the end of the body after `[DONE]`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,8 @@ class HttpEngineOptions:
     """How to reach one server. `url` ends in `/v1`; `extra` goes into every body.
 
     A connection that stays silent for `stall_s` is given up; a server that answers every health
-    check but not this stream is found that way.
+    check but not this stream is found that way. Without an `ssl_context`, the certificates of https
+    servers are checked against the system's authorities.
     """
 
     url: str
@@ -37,101 +43,144 @@ class HttpEngineOptions:
     connect_s: float = 5.0
     stall_s: float = 300.0
     probe_s: float = 5.0
+    ssl_context: ssl.SSLContext | None = None
 
 
 class HttpEngine:
-    """A client of one server. Built on the event loop that uses it."""
+    """A client of one server. Built on the event loop that uses it.
+
+    Raises `ValueError` for a URL or a key that cannot be used.
+    """
 
     def __init__(self, options: HttpEngineOptions) -> None:
         self._options = options
         self._extra = options.extra
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=not options.can_reuse_connections),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=options.connect_s, sock_read=options.stall_s
-            ),
-            skip_auto_headers=("User-Agent", "Accept-Encoding"),
+        address = UpstreamAddress.parse(options.url)
+        self._write_heads(address, options.key)
+        self._pool = UpstreamPool(
+            address,
+            ssl_context=options.ssl_context,
+            connect_s=options.connect_s,
+            stall_s=options.stall_s,
         )
-        self.move(options.url, options.key)
 
     def move(self, url: str, key: str | None) -> None:
         """Talk to another address from now on; streams that run are left alone."""
-        self._chat_url = URL(url.rstrip("/") + "/chat/completions")
-        self._models_url = URL(url.rstrip("/") + "/models")
-        self._headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        address = UpstreamAddress.parse(url)
+        self._write_heads(address, key)
+        self._pool.move(address)
+
+    def _write_heads(self, address: UpstreamAddress, key: str | None) -> None:
+        common = "Accept-Encoding: identity\r\n"
         if key is not None:
-            self._headers["Authorization"] = f"Bearer {key}"
+            if not (key.isascii() and key.isprintable()):
+                raise ValueError("the engine's key holds characters that no header can carry")
+            common += f"Authorization: Bearer {key}\r\n"
+        if not self._options.can_reuse_connections:
+            common += "Connection: close\r\n"
+        self._chat_head = (
+            address.head("POST", "/chat/completions")
+            + common
+            + "Accept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: "
+        ).encode("ascii")
+        self._models_request = (
+            address.head("GET", "/models") + common + "Accept: application/json\r\n\r\n"
+        ).encode("ascii")
 
     async def stream(self, turn: Turn, *, model: str) -> AsyncGenerator[list[Delta], None]:
         """Run the turn; see `Engine.stream`."""
-        response = await self._post(encode_turn(turn, model=model, extra=self._extra))
-        content = response.content
-        reader = ChunkReader()
+        connection = await self._ask(encode_turn(turn, model=model, extra=self._extra))
         try:
-            if response.status != 200:
-                raise engine_error(
-                    response.status,
-                    await content.read(MAX_ERROR_BYTES),
-                    retry_after_s=_retry_after_s(response.headers.get("Retry-After")),
-                )
-            while not reader.is_done and (piece := await content.readany()):
+            if connection.status != 200:
+                raise await _refusal(connection)
+            if connection.is_encoded:
+                raise EngineFailed("the engine compressed its answer, which was not asked for")
+            reader = ChunkReader()
+            while not reader.is_done and (piece := await connection.read()):
                 deltas = reader.feed(piece)
                 if deltas:
                     yield deltas
             if not (reader.is_done or reader.has_finished):
                 raise EngineUnavailable("the engine broke off its answer")
-            if not content.at_eof():
+            if not connection.is_complete:
                 # Only a body read to its end leaves a connection that can be used again.
-                async with asyncio.timeout(TAIL_S):
-                    await content.readany()
-        except TimeoutError:
-            if not reader.is_done:
-                raise EngineUnavailable("the engine was silent for too long") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise EngineUnavailable(f"the engine broke off: {_named(error)}") from None
+                with suppress(TimeoutError, EngineError):
+                    async with asyncio.timeout(TAIL_S):
+                        while await connection.read():
+                            pass
         finally:
-            if content.at_eof():
-                response.release()
-            else:
-                response.close()
-
-    async def _post(self, body: bytes) -> aiohttp.ClientResponse:
-        try:
-            try:
-                return await self._session.post(self._chat_url, data=body, headers=self._headers)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if isinstance(error, aiohttp.ClientConnectorError):
-                    raise
-                # The server closed a kept connection just then: nothing of an answer was sent.
-                return await self._session.post(self._chat_url, data=body, headers=self._headers)
-        except TimeoutError:
-            raise EngineUnavailable("the engine did not answer in time") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise EngineUnreachable(f"the engine cannot be reached: {_named(error)}") from None
+            self._pool.release(connection)
 
     async def models(self) -> list[str]:
         """Return the names that the engine serves; raises `EngineError` when it is not well."""
-        timeout = aiohttp.ClientTimeout(total=self._options.probe_s)
         try:
-            async with self._session.get(
-                self._models_url, headers=self._headers, timeout=timeout
-            ) as response:
-                body = await response.read()
-                if response.status != 200:
-                    raise EngineFailed(f"the engine answered {response.status} to a probe")
+            async with asyncio.timeout(self._options.probe_s):
+                connection = await self._ask(None)
+                try:
+                    body = await _body(connection, max_bytes=MAX_MODELS_BYTES)
+                finally:
+                    self._pool.release(connection)
         except TimeoutError:
             raise EngineUnavailable("the engine did not answer a probe in time") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise EngineUnreachable(f"the engine cannot be reached: {_named(error)}") from None
+        if connection.status != 200:
+            raise EngineFailed(f"the engine answered {connection.status} to a probe")
         try:
             return [entry.id for entry in msgspec.json.decode(body, type=_Models).data]
         except msgspec.MsgspecError:
             raise EngineFailed("the engine's list of models is not readable") from None
 
     async def close(self) -> None:
-        """Let go of every connection."""
-        await self._session.close()
+        """Let go of every connection; streams that run break off."""
+        await self._pool.close()
+
+    async def _ask(self, body: bytes | None) -> UpstreamConnection:
+        """Return a connection with the head of the answer: to a chat, or without one to a probe."""
+        connection = self._pool.take_idle()
+        if connection is not None:
+            # The server may have closed it just now: then nothing of an answer was sent.
+            with suppress(UpstreamDropped):
+                return await self._exchange(connection, self._request(body))
+        request = self._request(body)
+        return await self._exchange(await self._pool.connect(), request)
+
+    def _request(self, body: bytes | None) -> bytes:
+        if body is None:
+            return self._models_request
+        return b"%b%d\r\n\r\n%b" % (self._chat_head, len(body), body)
+
+    async def _exchange(self, connection: UpstreamConnection, request: bytes) -> UpstreamConnection:
+        try:
+            connection.send(request)
+            await connection.wait_for_head()
+        except BaseException:
+            self._pool.release(connection)
+            raise
+        return connection
+
+
+async def _refusal(connection: UpstreamConnection) -> ForebayError:
+    status = connection.status
+    if status < 400:
+        return EngineFailed(f"the engine answered {status} to a chat completion")
+    body = await _body(connection, max_bytes=MAX_ERROR_BYTES)
+    retry_after_s = _retry_after_s(connection.headers.get(b"retry-after"))
+    return engine_error(status, body, retry_after_s=retry_after_s)
+
+
+async def _body(connection: UpstreamConnection, *, max_bytes: int) -> bytes:
+    """Return the body, or the beginning of one that is too long."""
+    body = b""
+    while len(body) < max_bytes and (piece := await connection.read()):
+        body += piece
+    return body[:max_bytes]
+
+
+def _retry_after_s(value: bytes | None) -> float | None:
+    try:
+        seconds = None if value is None else float(value)
+    except ValueError:
+        return None  # a date, which engines do not send
+    return seconds if seconds is not None and 0 <= seconds < float("inf") else None
 
 
 class _Entry(msgspec.Struct):
@@ -140,14 +189,3 @@ class _Entry(msgspec.Struct):
 
 class _Models(msgspec.Struct):
     data: list[_Entry]
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return None
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -14,6 +14,7 @@ from typing import cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from forebay.core.errors import EngineError, EngineFailed, EngineUnavailable
+from forebay.engines.upstream_address import UpstreamAddress
 
 MAX_HEAD_BYTES = 64 * 1024  # also of trailers, and of anything else that is no body
 MAX_UNREAD_BYTES = 1024 * 1024
@@ -45,6 +46,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_transport",
         "_unread_bytes",
         "_waiter",
+        "address",
         "can_be_reused",
         "headers",
         "is_complete",
@@ -54,11 +56,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        address: UpstreamAddress,
         *,
+        loop: asyncio.AbstractEventLoop,
         stall_s: float,
         on_end: Callable[[UpstreamConnection], None],
     ) -> None:
+        self.address = address
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         self.is_complete = True
@@ -82,7 +86,7 @@ class UpstreamConnection(asyncio.Protocol):
             lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
 
-    def send(self, head: bytes, body: bytes) -> None:
+    def send(self, request: bytes) -> None:
         """Send a request; the answer before must be complete and the connection fit for reuse."""
         assert self.is_complete, "one answer at a time"
         self.status = 0
@@ -96,7 +100,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._error is None:
             if self._stall_timer is None:
                 self._stall_timer = self._loop.call_later(self._stall_s, self._check_stall)
-            self._transport.writelines((head, body))
+            self._transport.write(request)
 
     async def wait_for_head(self) -> None:
         """Return when `status` and `headers` have come.

@@ -16,19 +16,18 @@ IDLE_S = 15.0
 
 
 class UpstreamPool:
-    """The connections of one engine. Every one that is given out must be released."""
+    """The connections of one engine. Whoever takes one releases it, whatever became of it."""
 
     def __init__(
         self,
         address: UpstreamAddress,
         *,
-        tls: ssl.SSLContext | None,
+        ssl_context: ssl.SSLContext | None = None,
         connect_s: float,
         stall_s: float,
         idle_s: float = IDLE_S,
     ) -> None:
-        self._address = address
-        self._tls = tls
+        self._ssl_context = ssl_context
         self._connect_s = connect_s
         self._stall_s = stall_s
         self._idle_s = idle_s
@@ -38,6 +37,15 @@ class UpstreamPool:
         # Since when each has been idle, the longest first.
         self._idle: dict[UpstreamConnection, float] = {}
         self._expiry: asyncio.TimerHandle | None = None
+        self.move(address)
+
+    def move(self, address: UpstreamAddress) -> None:
+        """Connect to another address from now on; answers that are coming in are left alone."""
+        if address.is_tls and self._ssl_context is None:
+            self._ssl_context = ssl.create_default_context()
+        self._address = address
+        for connection in list(self._idle):
+            connection.close()
 
     def take_idle(self) -> UpstreamConnection | None:
         """Give out a kept connection, if there is one; the server may be closing it just now."""
@@ -46,23 +54,18 @@ class UpstreamPool:
     async def connect(self) -> UpstreamConnection:
         """Give out a new connection; raises `EngineUnreachable` when there is none to be had."""
         address = self._address
-        tls: ssl.SSLContext | None = None
-        if address.is_tls:
-            if self._tls is None:
-                self._tls = ssl.create_default_context()
-            tls = self._tls
         try:
             async with asyncio.timeout(self._connect_s):
                 _, connection = await self._loop.create_connection(
                     lambda: UpstreamConnection(
-                        self._loop, stall_s=self._stall_s, on_end=self._forget
+                        address, loop=self._loop, stall_s=self._stall_s, on_end=self._forget
                     ),
                     address.host,
                     address.port,
-                    ssl=tls,
+                    ssl=self._ssl_context if address.is_tls else None,
                 )
         except TimeoutError:
-            reason = f"no connection within {self._connect_s:g} s"
+            reason = f"no connection within {self._connect_s:g} seconds"
             raise EngineUnreachable(f"the engine cannot be reached: {reason}") from None
         except OSError as error:
             reason = f"{type(error).__name__}: {error}"
@@ -75,12 +78,38 @@ class UpstreamPool:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Keep a connection that is fit for another request; close any other at once."""
-        if not (connection.can_be_reused and connection.has_sent_all) or self._is_closed:
+        if (
+            connection.can_be_reused
+            and connection.address is self._address
+            and connection.has_sent_all
+        ):
+            self._idle[connection] = self._loop.time()
+            if self._expiry is None:
+                self._expiry = self._loop.call_later(self._idle_s, self._expire)
+        else:
             connection.close()
-            return
-        self._idle[connection] = self._loop.time()
-        if self._expiry is None:
-            self._expiry = self._loop.call_later(self._idle_s, self._expire)
+            self._forget(connection)
 
     async def close(self) -> None:
         """Close every connection, those in use too."""
+        self._is_closed = True
+        for connection in list(self._open):
+            connection.close()
+        if self._expiry is not None:
+            self._expiry.cancel()
+        # A closed socket is let go of in the event loop's next round.
+        await asyncio.sleep(0)
+
+    def _expire(self) -> None:
+        self._expiry = None
+        now = self._loop.time()
+        for connection, idle_since in list(self._idle.items()):
+            left_s = idle_since + self._idle_s - now
+            if left_s > 0:
+                self._expiry = self._loop.call_later(left_s, self._expire)
+                return
+            connection.close()
+
+    def _forget(self, connection: UpstreamConnection) -> None:
+        self._open.discard(connection)
+        self._idle.pop(connection, None)

@@ -38,6 +38,7 @@ class Webhooks:
         self._seal = seal
         self._guard = guard
         self._wake = asyncio.Event()
+        self._in_flight: set[str] = set()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=GuardedResolver(guard), use_dns_cache=False, force_close=True
@@ -51,49 +52,54 @@ class Webhooks:
         self._wake.set()
 
     async def run(self) -> None:
-        """Deliver for ever."""
+        """Deliver for ever; a slow receiver holds back nobody else's delivery."""
         try:
-            while True:
-                try:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
                     self._wake.clear()
-                    due = await self._deliveries.due(limit=MAX_AT_ONCE)
-                    if due:
-                        await self._deliver_all(due)
-                    else:
-                        await self._idle()
-                except ForebayError as error:
-                    log.error("outbox failed", extra={"code": error.code})
-                    await asyncio.sleep(AFTER_STORE_FAILURE_S)
+                    wait_s = await self._begin_due(tasks)
+                    try:
+                        async with asyncio.timeout(wait_s):
+                            await self._wake.wait()
+                    except TimeoutError:
+                        pass
         finally:
             await self._session.close()
 
-    async def _idle(self) -> None:
-        next_at = await self._deliveries.next_at()
-        wait_s = LONGEST_IDLE_S
-        if next_at is not None:
-            wait_s = min(wait_s, max(0.0, (next_at - self._clock.now()) / 1000))
+    async def _begin_due(self, tasks: asyncio.TaskGroup) -> float:
+        """Begin what is due, as far as there is room; returns how long nothing else can be due."""
         try:
-            async with asyncio.timeout(wait_s):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-
-    async def _deliver_all(self, due: list[Delivery]) -> None:
-        async with asyncio.TaskGroup() as tasks:
+            due = await self._deliveries.due(limit=MAX_AT_ONCE + len(self._in_flight))
             for delivery in due:
-                tasks.create_task(self._deliver(delivery))
+                if len(self._in_flight) < MAX_AT_ONCE and delivery.id not in self._in_flight:
+                    self._in_flight.add(delivery.id)
+                    tasks.create_task(self._deliver(delivery))
+            next_at = await self._deliveries.next_at()
+        except ForebayError as error:
+            log.error("outbox failed", extra={"code": error.code})
+            return AFTER_STORE_FAILURE_S
+        if next_at is None:
+            return LONGEST_IDLE_S
+        return min(LONGEST_IDLE_S, max(0.0, (next_at - self._clock.now()) / 1000))
 
     async def _deliver(self, delivery: Delivery) -> None:
-        error = await self._try(delivery)
-        next_at: Instant | None = None
-        if error is not None and delivery.attempt < len(PAUSES_S):
-            next_at = after(self._clock.now(), PAUSES_S[delivery.attempt])
         fields = {"delivery_id": delivery.id, "request_id": delivery.request_id}
-        if error is None:
-            log.info("webhook delivered", extra=fields)
+        try:
+            error = await self._try(delivery)
+            next_at: Instant | None = None
+            if error is not None and delivery.attempt < len(PAUSES_S):
+                next_at = after(self._clock.now(), PAUSES_S[delivery.attempt])
+            await self._deliveries.record(delivery.id, next_at=next_at, error=error)
+        except ForebayError as failure:
+            log.error("webhook not recorded", extra={**fields, "code": failure.code})
         else:
-            log.warning("webhook not delivered", extra={**fields, "reason": error})
-        await self._deliveries.record(delivery.id, next_at=next_at, error=error)
+            if error is None:
+                log.info("webhook delivered", extra=fields)
+            else:
+                log.warning("webhook not delivered", extra={**fields, "reason": error})
+        finally:
+            self._in_flight.discard(delivery.id)
+            self._wake.set()
 
     async def _try(self, delivery: Delivery) -> str | None:
         """Call once; returns what went wrong, if anything. Redirects are not followed."""

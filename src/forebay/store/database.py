@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
+from forebay.core.errors import ForebayError
+
 T = TypeVar("T")
 Value = str | int | float | bytes | None
 Row = Mapping[str, Value]
+
+
+class StoreFailed(ForebayError):
+    """The store did not take the work, or did not answer; nothing of it was kept."""
+
+    code = "store_failed"
 
 
 class Tx(Protocol):
@@ -35,7 +43,7 @@ class Database(Protocol):
     """
 
     async def write(self, operation: Operation[T]) -> T:
-        """Run the operation in a transaction; raises what it raises."""
+        """Run the operation in a transaction; raises what it raises, or `StoreFailed`."""
         ...
 
     async def append(self, query: str, row: tuple[Value, ...]) -> None:

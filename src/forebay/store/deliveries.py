@@ -34,8 +34,8 @@ class Deliveries:
         return [record(row, Delivery) for row in rows]
 
     async def next_at(self) -> Instant | None:
-        """Return when the next delivery is due."""
-        (row,) = await self._database.read("next_delivery_at")
+        """Return when the next delivery that is not due yet will be."""
+        (row,) = await self._database.read("next_delivery_at", now=self._clock.now())
         next_at = row["next_at"]
         return Instant(next_at) if isinstance(next_at, int) else None
 

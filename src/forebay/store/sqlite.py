@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from forebay.core.errors import ForebayError
-from forebay.store.database import Operation, Row, Tx, Value
+from forebay.store.database import Operation, Row, StoreFailed, Tx, Value
 from forebay.store.queries import Query, load_migrations, load_queries
 
 T = TypeVar("T")
@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 MAX_GROUP = 1024
 MAX_TOGETHER = 64  # rows in one insert; each count is a statement of its own, kept prepared
+
+# What one bad row raises: it breaks a constraint, or holds a value that SQLite cannot hold.
+ROW_REFUSED = (sqlite3.IntegrityError, OverflowError, ValueError)
 
 
 class DataDirectoryInUse(ForebayError):
@@ -39,12 +42,6 @@ class DataDirectoryInUse(ForebayError):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(f"the data directory {folder} is in use by another forebay server")
-
-
-class StoreFailed(ForebayError):
-    """The database did not take the work; nothing of it was kept."""
-
-    code = "store_failed"
 
 
 @dataclass(slots=True)
@@ -67,7 +64,7 @@ class DirectoryLock:
     """Holds a data directory for one process. The lock is SQLite's own, so it dies with us."""
 
     def __init__(self, folder: Path) -> None:
-        self._connection = _connect(folder / "lock.sqlite")
+        self._connection = connect(folder / "lock.sqlite")
         try:
             self._connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
@@ -86,9 +83,9 @@ class SqliteDatabase:
         self._queries = load_queries("sqlite")
         self._loop = asyncio.get_running_loop()
         self._inbox: queue.SimpleQueue[_Write | _Append | None] = queue.SimpleQueue()
-        self._writing = _connect(path)
+        self._writing = connect(path)
         _migrate(self._writing)
-        self._reading = _connect(path)
+        self._reading = connect(path)
         self._reading.execute("PRAGMA query_only = ON")
         self._reader = ThreadPoolExecutor(1, "forebay-sqlite-read")
         self._writer = threading.Thread(target=self._write_groups, name="forebay-sqlite-write")
@@ -110,9 +107,12 @@ class SqliteDatabase:
     async def read(self, query: str, /, **values: Value) -> list[Row]:
         """Run a query that changes nothing."""
         text = self._queries[query].text
-        return await self._loop.run_in_executor(
-            self._reader, lambda: _rows(self._reading.execute(text, values))
-        )
+        try:
+            return await self._loop.run_in_executor(
+                self._reader, lambda: _rows(self._reading.execute(text, values))
+            )
+        except sqlite3.Error as error:
+            raise StoreFailed(f"the database did not answer: {error}") from error
 
     async def close(self) -> None:
         """Finish what was taken on, then close."""
@@ -168,7 +168,8 @@ class SqliteDatabase:
             ):
                 outcomes += self._insert(self._queries[query], list(rows))
             self._writing.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:
+            # Whatever it is, this thread must live on: it is the only one that writes.
             log.error("group commit failed", extra={"reason": str(error), "size": len(group)})
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
@@ -192,7 +193,7 @@ class SqliteDatabase:
         try:
             query = self._queries[queries.pop()]
             self._writing.execute(query.repeated(len(group)), values)
-        except sqlite3.IntegrityError:
+        except ROW_REFUSED:
             return False
         return True
 
@@ -204,7 +205,7 @@ class SqliteDatabase:
         except Exception as error:
             self._writing.execute("ROLLBACK TO alone")
             self._writing.execute("RELEASE alone")
-            return future, None, error
+            return future, None, _as_store_failed(error)
         self._writing.execute("RELEASE alone")
         return future, result, None
 
@@ -216,7 +217,7 @@ class SqliteDatabase:
                 part = appends[start : start + MAX_TOGETHER]
                 values = [value for append in part for value in append.row]
                 self._writing.execute(query.repeated(len(part)), values)
-        except sqlite3.IntegrityError:
+        except ROW_REFUSED:
             self._writing.execute("ROLLBACK TO together")
             self._writing.execute("RELEASE together")
             return [
@@ -247,6 +248,12 @@ def _inserting(
     return insert
 
 
+def _as_store_failed(error: Exception) -> Exception:
+    if isinstance(error, sqlite3.Error | OverflowError):
+        return StoreFailed(f"the database refused it: {error}")
+    return error
+
+
 def _drive(running: object) -> object:
     """Run a coroutine that never really waits to its end."""
     coroutine = cast(Coroutine[None, None, object], running)
@@ -275,7 +282,8 @@ def _rows(cursor: sqlite3.Cursor) -> list[Row]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection by which a commit that returned is on disk."""
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=0.2
     )

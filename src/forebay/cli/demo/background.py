@@ -35,7 +35,7 @@ def run_in_background(client: openai.OpenAI, model: str, console: Console) -> En
     with receiving() as receiver:
         console.print(
             "\nopenai: [bold]client.responses.create(background=True, metadata=…)[/bold]\n"
-            f'  "completion_window": "{WINDOW}", "completion_webhook": "{receiver.url}"',
+            f'  metadata: completion_window "{WINDOW}", completion_webhook, webhook_token',
             highlight=False,
         )
         response = client.responses.create(

@@ -32,8 +32,8 @@ ANIMALS = (
 def run_batch(client: openai.OpenAI, model: str, console: Console) -> Entry:
     """Upload requests, run them as a batch, and show some of its answers."""
     console.print(
-        f'\nopenai: [bold]client.batches.create(completion_window="{WINDOW}")[/bold] '
-        f"of a file with {len(ANIMALS)} requests",
+        f'\nopenai: [bold]client.batches.create(completion_window="{WINDOW}")[/bold], '
+        f"a file of {len(ANIMALS)} requests",
         highlight=False,
     )
     began = time.monotonic()

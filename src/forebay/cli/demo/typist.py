@@ -7,7 +7,7 @@ import re
 from rich.console import Console
 
 INDENT = "  "
-WORD = re.compile(r" *[^ ]+")
+WORD = re.compile(r" *[^ ]+| +")
 LONGEST_REST = 8  # of a word, most of the time: the pieces of one word come one by one
 
 

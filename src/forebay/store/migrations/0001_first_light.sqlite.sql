@@ -49,7 +49,7 @@ CREATE TABLE request (
 
 CREATE INDEX request_waiting ON request (model, band_rank, deadline_at, id) WHERE status = 'queued';
 CREATE UNIQUE INDEX request_lease ON request (lease_id) WHERE lease_id IS NOT NULL;
-CREATE INDEX request_expiry ON request (expires_at) WHERE status IN ('queued', 'in_progress');
+CREATE INDEX request_expiry ON request (expires_at) WHERE status = 'queued';
 
 CREATE TABLE ledger_entry (
     id INTEGER PRIMARY KEY,
@@ -98,6 +98,7 @@ CREATE TABLE file (
 ) STRICT;
 
 CREATE INDEX file_listing ON file (project_id, id);
+CREATE INDEX file_blob ON file (blob_id) WHERE blob_id IS NOT NULL;
 
 CREATE TABLE batch (
     id TEXT PRIMARY KEY,
@@ -145,8 +146,7 @@ CREATE TABLE batch (
 ) STRICT;
 
 CREATE INDEX batch_listing ON batch (project_id, id);
-CREATE INDEX batch_unfinished ON batch (status)
-WHERE status IN ('validating', 'in_progress', 'finalizing', 'cancelling');
+CREATE INDEX batch_status ON batch (status, id);
 
 CREATE TABLE segment (
     id TEXT PRIMARY KEY,
@@ -168,6 +168,7 @@ CREATE TABLE segment (
 
 CREATE INDEX segment_waiting ON segment (model, band_rank, deadline_at, batch_id, ordinal)
 WHERE status = 'waiting';
+CREATE UNIQUE INDEX segment_lease ON segment (lease_id) WHERE lease_id IS NOT NULL;
 
 -- Immutable results of some lines of a segment; recording one makes those results real.
 CREATE TABLE chunk (

@@ -23,7 +23,5 @@ ORDER BY id DESC LIMIT :limit;
 DELETE FROM file WHERE id = :id AND project_id = :project_id RETURNING blob_id;
 
 -- name: is_blob_named
-SELECT 1 AS named FROM file WHERE blob_id = :blob_id
-UNION ALL SELECT 1 FROM segment WHERE blob_id = :blob_id
-UNION ALL SELECT 1 FROM chunk WHERE blob_id = :blob_id
-LIMIT 1;
+-- Blobs of segments and chunks are theirs alone.
+SELECT 1 AS named FROM file WHERE blob_id = :blob_id LIMIT 1;

@@ -2,6 +2,9 @@
 INSERT INTO project (id, name, created_at) VALUES (:id, :name, :now)
 ON CONFLICT (id) DO NOTHING;
 
+-- name: has_project
+SELECT 1 AS found FROM project WHERE id = :id;
+
 -- name: add_api_key
 INSERT INTO api_key (id, project_id, name, hash, hint, is_admin, created_at)
 VALUES (:id, :project_id, :name, :hash, :hint, :is_admin, :created_at)

@@ -80,12 +80,12 @@ RETURNING webhook_url, webhook_token;
 -- name: void_request_leases
 -- A starting server owns the data directory, so no lease of an earlier one can be alive.
 UPDATE request SET status = 'queued', lease_id = NULL, lease_expires_at = NULL
-WHERE status = 'in_progress'
+WHERE lease_id IS NOT NULL
 RETURNING id;
 
 -- name: reap_requests
 UPDATE request SET status = 'queued', lease_id = NULL, lease_expires_at = NULL
-WHERE status = 'in_progress' AND lease_expires_at < :now
+WHERE lease_id IS NOT NULL AND lease_expires_at < :now
 RETURNING id;
 
 -- name: list_expired_requests

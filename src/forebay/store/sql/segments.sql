@@ -38,7 +38,7 @@ RETURNING id;
 
 -- name: void_segment_leases
 UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
-WHERE status = 'running'
+WHERE lease_id IS NOT NULL
 RETURNING id;
 
 -- name: list_unfinished_segments

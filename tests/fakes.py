@@ -1,0 +1,153 @@
+"""What stands in for the world in tests: a clock moved by hand, counted ids, a scripted engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from forebay.core.clock import Instant, after
+from forebay.core.money import Usage
+from forebay.dialects.turn import Delta, Turn
+
+T = TypeVar("T")
+
+START = Instant(1_760_000_000_000)
+USAGE = Usage(input_tokens=10, cached_tokens=4, output_tokens=2)
+
+
+class ManualClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: Instant = START) -> None:
+        self._now = now
+
+    def now(self) -> Instant:
+        """Return the instant to which the clock was moved last."""
+        return self._now
+
+    def move(self, seconds: float) -> None:
+        """Go forward."""
+        self._now = after(self._now, seconds)
+
+
+class CountingIds:
+    """Makes ids that count up, so that later ones sort after earlier ones."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}{self._count:036x}"
+
+
+class Gate:
+    """A point in a script where the engine stops until the test opens it."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._is_open = asyncio.Event()
+
+    def open(self) -> None:
+        """Let the engine go on."""
+        self._is_open.set()
+
+    async def pass_through(self) -> None:
+        """Tell that the engine is here, and wait."""
+        self.reached.set()
+        await self._is_open.wait()
+
+
+Step = list[Delta] | Gate | Exception
+Script = Sequence[Step]
+
+
+def says(*pieces: str, finish_reason: str = "stop", usage: Usage | None = USAGE) -> list[Step]:
+    """Return the script of an answer in these pieces, one read each."""
+    end = Delta(finish_reason=finish_reason)
+    last = [end] if usage is None else [end, Delta(usage=usage)]
+    return [*[[Delta(text=piece)] for piece in pieces], last]
+
+
+class ScriptedEngine:
+    """An `Engine` that does what the test says.
+
+    A turn takes the script of its prompt's text, else the next of `queue`, else it says "Hello.".
+    """
+
+    def __init__(self, *, models: Sequence[str] = ("tiny",)) -> None:
+        self.queue: deque[Script] = deque()
+        self.by_prompt: dict[str, Script] = {}
+        self.served = list(models)
+        self.probe_error: Exception | None = None
+        self.turns: list[Turn] = []
+        self.models_used: list[str] = []
+        self.ended: list[str] = []
+        self.cancelled: list[str] = []
+        self.was_cancelled = asyncio.Event()
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.is_closed = False
+
+    @property
+    def prompts(self) -> list[str]:
+        """The prompts of all turns, in the order of their beginning."""
+        return [prompt_of(turn) for turn in self.turns]
+
+    async def stream(self, turn: Turn, *, model: str) -> AsyncGenerator[list[Delta], None]:
+        """Play a script; see `Engine.stream`."""
+        self.turns.append(turn)
+        self.models_used.append(model)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            for step in self._script(turn):
+                match step:
+                    case Gate():
+                        await step.pass_through()
+                    case Exception():
+                        raise step
+                    case deltas:
+                        yield deltas
+            self.ended.append(prompt_of(turn))
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled.append(prompt_of(turn))
+            self.was_cancelled.set()
+            raise
+        finally:
+            self.in_flight -= 1
+
+    def _script(self, turn: Turn) -> Script:
+        script = self.by_prompt.get(prompt_of(turn))
+        if script is not None:
+            return script
+        return self.queue.popleft() if self.queue else says("Hel", "lo.")
+
+    async def models(self) -> list[str]:
+        """Return the served names, or raise what the test put there."""
+        if self.probe_error is not None:
+            raise self.probe_error
+        return list(self.served)
+
+    async def close(self) -> None:
+        """Note that nothing is held any more."""
+        self.is_closed = True
+
+
+def prompt_of(turn: Turn) -> str:
+    """Return the text of the turn's last message."""
+    content = turn.messages[-1].get("content")
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content)
+    return str(content)
+
+
+async def until(look: Callable[[], Awaitable[T | None]]) -> T:
+    """Return what `look` finds, looking until there is something; it must wait for something."""
+    while True:
+        found = await look()
+        if found:
+            return found
+        await asyncio.sleep(0)
