@@ -10,10 +10,8 @@ from typing import Annotated
 
 import msgspec
 
-from forebay.core.clock import seconds_of
 from forebay.core.errors import ForebayError, InvalidParameter, MissingParameter
-from forebay.core.money import Usage
-from forebay.core.requests import RequestStatus
+from forebay.dialects.chat_output import ChatWriter, completion_object
 from forebay.dialects.dialect import (
     Call,
     DialectName,
@@ -21,13 +19,12 @@ from forebay.dialects.dialect import (
     Outcome,
     Wishes,
     Writer,
-    openai_tier,
 )
 from forebay.dialects.errors import openai_error
 from forebay.dialects.metadata import read_metadata
 from forebay.dialects.parameters import Parameters, Refusal
-from forebay.dialects.turn import Answer, Delta, JsonObject, ToolCall, ToolCallPiece, Turn
-from forebay.dialects.wire import DONE, data, read
+from forebay.dialects.turn import JsonObject, Turn
+from forebay.dialects.wire import read
 
 SAMPLING = frozenset(
     {
@@ -162,26 +159,7 @@ class ChatDialect:
 
     def final(self, call: Call, outcome: Outcome) -> JsonObject:
         """Return the `chat.completion` object."""
-        answer = outcome.answer
-        completion: JsonObject = {
-            "id": call.id,
-            "object": "chat.completion",
-            "created": seconds_of(call.created_at),
-            "model": call.model,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": _message(answer),
-                    "logprobs": _logprobs(answer.logprobs),
-                    "finish_reason": _finish_reason(answer),
-                }
-            ],
-            "usage": usage_object(answer.usage or Usage()),
-            "service_tier": openai_tier(call.band),
-        }
-        if outcome.extension:
-            completion["forebay"] = outcome.extension
-        return completion
+        return completion_object(call, outcome)
 
     def writer(self, call: Call) -> Writer:
         """Return a writer of `chat.completion.chunk` events."""
@@ -190,78 +168,6 @@ class ChatDialect:
     def error(self, error: ForebayError, *, request_id: str) -> ErrorReply:
         """Return the error in OpenAI's words."""
         return openai_error(error)
-
-
-class ChatWriter:
-    """Writes the chunks of one streamed completion.
-
-    The finish chunk is held back until `close`, so that everything is settled before it is sent.
-    """
-
-    def __init__(self, call: Call) -> None:
-        self._head: JsonObject = {
-            "id": call.id,
-            "object": "chat.completion.chunk",
-            "created": seconds_of(call.created_at),
-            "model": call.model,
-            "service_tier": openai_tier(call.band),
-        }
-        options = call.body.get("stream_options")
-        self._is_usage_wanted = isinstance(options, dict) and bool(options.get("include_usage"))
-        if self._is_usage_wanted:
-            self._head["usage"] = None
-
-    def open(self) -> bytes:
-        """Return the chunk that names the role."""
-        return self._chunk({"role": "assistant", "content": "", "refusal": None})
-
-    def write(self, deltas: list[Delta]) -> bytes:
-        """Return a chunk for each delta that carries output."""
-        return b"".join([self._piece(delta) for delta in deltas])
-
-    def close(self, outcome: Outcome) -> bytes:
-        """Return the finish chunk, the usage if asked for, and `[DONE]`; or the error."""
-        if outcome.status is RequestStatus.FAILED:
-            assert outcome.error is not None
-            return data(openai_error(outcome.error).body) + DONE
-        answer = outcome.answer
-        extension: JsonObject = {"forebay": outcome.extension} if outcome.extension else {}
-        finish = self._object([_choice({}, finish_reason=_finish_reason(answer))])
-        if not self._is_usage_wanted:
-            return data(finish | extension) + DONE
-        usage = {**self._object([]), "usage": usage_object(answer.usage or Usage())}
-        return data(finish) + data(usage | extension) + DONE
-
-    def _piece(self, delta: Delta) -> bytes:
-        fields: JsonObject = {}
-        if delta.text:
-            fields["content"] = delta.text
-        if delta.reasoning:
-            fields["reasoning_content"] = delta.reasoning
-        if delta.refusal:
-            fields["refusal"] = delta.refusal
-        if delta.tool_calls:
-            fields["tool_calls"] = [_tool_piece(piece) for piece in delta.tool_calls]
-        if not fields and not delta.logprobs:
-            return b""
-        return self._chunk(fields, logprobs=_logprobs(list(delta.logprobs)))
-
-    def _chunk(self, fields: JsonObject, *, logprobs: JsonObject | None = None) -> bytes:
-        return data(self._object([_choice(fields, logprobs=logprobs)]))
-
-    def _object(self, choices: list[JsonObject]) -> JsonObject:
-        return {**self._head, "choices": choices}
-
-
-def usage_object(usage: Usage) -> JsonObject:
-    """Return usage in the words of Chat Completions."""
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-    }
 
 
 def _check_formats(shape: _Body) -> None:
@@ -293,48 +199,3 @@ def _check_formats(shape: _Body) -> None:
             "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
             param="top_logprobs",
         )
-
-
-def _message(answer: Answer) -> JsonObject:
-    message: JsonObject = {
-        "role": "assistant",
-        "content": answer.text if answer.text_parts or not answer.tool_calls else None,
-        "refusal": answer.refusal or None,
-    }
-    if answer.reasoning_parts:
-        message["reasoning_content"] = answer.reasoning
-    if answer.tool_calls:
-        message["tool_calls"] = [_tool_call(call) for call in answer.tool_calls]
-    return message
-
-
-def _tool_call(call: ToolCall) -> JsonObject:
-    return {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
-    }
-
-
-def _tool_piece(piece: ToolCallPiece) -> JsonObject:
-    function: JsonObject = {"arguments": piece.arguments}
-    if piece.name is not None:
-        function["name"] = piece.name
-    fields: JsonObject = {"index": piece.index, "function": function}
-    if piece.id is not None:
-        fields |= {"id": piece.id, "type": "function"}
-    return fields
-
-
-def _choice(
-    fields: JsonObject, *, logprobs: JsonObject | None = None, finish_reason: str | None = None
-) -> JsonObject:
-    return {"index": 0, "delta": fields, "logprobs": logprobs, "finish_reason": finish_reason}
-
-
-def _logprobs(tokens: list[JsonObject]) -> JsonObject | None:
-    return {"content": tokens, "refusal": None} if tokens else None
-
-
-def _finish_reason(answer: Answer) -> str:
-    return answer.finish_reason or "stop"

@@ -21,7 +21,7 @@ MAX_DOWN_PAUSE_S = 10.0
 
 
 class HealthWatch:
-    """Watches one replica. At every probe `on_up` gets the models served, or `on_down` the reason."""
+    """Watches one replica; each probe tells `on_up` the models served, or `on_down` the reason."""
 
     def __init__(
         self,

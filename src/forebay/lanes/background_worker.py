@@ -15,16 +15,17 @@ from contextlib import aclosing
 from forebay.core.clock import Clock, Instant, after
 from forebay.core.errors import Expired, ForebayError, LeaseLost
 from forebay.core.requests import RequestStatus
-from forebay.dialects.dialect import Outcome, final_status
+from forebay.dialects.dialect import Outcome
 from forebay.dialects.turn import Answer
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Accepted, Admission
 from forebay.lanes.background import Outbox, shown_fields
-from forebay.lanes.billing import charge, extension, usage_of
+from forebay.lanes.billing import charge, ended, usage_of
 from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.retries import Chance, pause_s
 from forebay.lanes.turns import Turns
+from forebay.lanes.wake import woken
 from forebay.scheduler.dispatcher import Dispatcher, Slot
 from forebay.store.requests import RequestRecord, Settlement
 from forebay.store.store import Store
@@ -99,14 +100,14 @@ class BackgroundWorker:
                 wake.clear()
                 head = await self._store.requests.peek(served.model.name)
                 if head is None:
-                    await _wait(wake, await self._idle_s(served.model.name))
+                    await woken(wake, within_s=await self._idle_s(served.model.name))
                     continue
                 slot = await self._slot(served, wake, *head)
                 if slot is not None:
                     await self._claim(served, slot)
             except ForebayError as error:
                 log.error("background feeder failed", extra={"code": error.code})
-                await _wait(wake, AFTER_STORE_FAILURE_S)
+                await woken(wake, within_s=AFTER_STORE_FAILURE_S)
 
     async def _idle_s(self, model: str) -> float:
         """Return how long nothing of this model can become due by itself."""
@@ -179,13 +180,7 @@ class BackgroundWorker:
 
     async def _complete(self, request: RequestRecord, accepted: Accepted, answer: Answer) -> None:
         now = self._clock.now()
-        answer.usage = usage_of(accepted.call.turn, answer)
-        entry = charge(accepted, answer.usage, finished_at=now)
-        fields = extension(accepted, entry)
-        fields["attempt"] = request.attempt
-        outcome = Outcome(
-            status=final_status(answer), answer=answer, finished_at=now, extension=fields
-        )
+        outcome, entry = ended(accepted, answer, finished_at=now, attempt=request.attempt)
         final = encode(accepted.dialect.final(accepted.call, outcome))
         await self._store.requests.settle(
             request,
@@ -261,11 +256,3 @@ class BackgroundWorker:
             status=RequestStatus.FAILED, finished_at=now, error=error, extension=fields
         )
         return encode(dialect.final(call, outcome))
-
-
-async def _wait(wake: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await wake.wait()
-    except TimeoutError:
-        pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from forebay.core.clock import Instant
 from forebay.core.ledger import EntryKind, LedgerEntry
 from forebay.core.money import Usage, show_nanos
+from forebay.dialects.dialect import Outcome, final_status
 from forebay.dialects.turn import Answer, JsonObject, Turn
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Accepted
@@ -47,7 +48,7 @@ def charge(accepted: Accepted, usage: Usage, *, finished_at: Instant) -> LedgerE
     )
 
 
-def extension(accepted: Accepted, entry: LedgerEntry) -> JsonObject:
+def extension(accepted: Accepted, entry: LedgerEntry, *, attempt: int | None = None) -> JsonObject:
     """Return the fields under `forebay` of an answer whose charge is `entry`."""
     fields: JsonObject = {
         "window": accepted.window.name,
@@ -58,4 +59,24 @@ def extension(accepted: Accepted, entry: LedgerEntry) -> JsonObject:
     }
     if not entry.is_window_met:
         fields["window_missed"] = True
+    if attempt is not None:
+        fields["attempt"] = attempt
     return fields
+
+
+def ended(
+    accepted: Accepted, answer: Answer, *, finished_at: Instant, attempt: int | None = None
+) -> tuple[Outcome, LedgerEntry]:
+    """Return how a turn that ran to its end ended, and its charge.
+
+    `attempt` is shown where work may be tried again.
+    """
+    answer.usage = usage_of(accepted.call.turn, answer)
+    entry = charge(accepted, answer.usage, finished_at=finished_at)
+    outcome = Outcome(
+        status=final_status(answer),
+        answer=answer,
+        finished_at=finished_at,
+        extension=extension(accepted, entry, attempt=attempt),
+    )
+    return outcome, entry

@@ -18,11 +18,11 @@ from forebay.core.errors import ForebayError, Overloaded, TurnTimedOut
 from forebay.core.ledger import LedgerEntry
 from forebay.core.requests import RequestStatus
 from forebay.core.windows import Band
-from forebay.dialects.dialect import Outcome, final_status
+from forebay.dialects.dialect import Outcome
 from forebay.dialects.turn import Answer, Delta, JsonObject
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Accepted
-from forebay.lanes.billing import charge, extension, usage_of
+from forebay.lanes.billing import charge, ended, usage_of
 from forebay.lanes.submission import new_request
 from forebay.lanes.turns import Turns
 from forebay.store.requests import Settlement
@@ -69,7 +69,7 @@ class Realtime:
             async with aclosing(self._deltas(turn)) as running:
                 async for _ in running:
                     pass
-            outcome, entry = self._end(turn)
+            outcome, entry = ended(accepted, turn.answer, finished_at=self._clock.now())
             final = accepted.dialect.final(accepted.call, outcome)
             await self._settle(turn, outcome, entry, final)
         except asyncio.CancelledError:
@@ -100,7 +100,7 @@ class Realtime:
             if not has_opened:
                 has_opened = True
                 yield writer.open()
-            outcome, entry = self._end(turn)
+            outcome, entry = ended(accepted, turn.answer, finished_at=self._clock.now())
             is_stored = accepted.call.wishes.is_stored
             final = accepted.dialect.final(accepted.call, outcome) if is_stored else {}
             await self._settle(turn, outcome, entry, final)
@@ -123,20 +123,6 @@ class Realtime:
         is_held = _is_held(accepted)
         max_wait_s = self._sync_timeout_s if is_held else self._reject_after_s
         return self._turns.stream(accepted, turn.answer, max_wait_s=max_wait_s)
-
-    def _end(self, turn: _Turn) -> tuple[Outcome, LedgerEntry]:
-        """Return how a turn that ran to its end ended, and its charge."""
-        accepted, answer = turn.accepted, turn.answer
-        now = self._clock.now()
-        answer.usage = usage_of(accepted.call.turn, answer)
-        entry = charge(accepted, answer.usage, finished_at=now)
-        outcome = Outcome(
-            status=final_status(answer),
-            answer=answer,
-            finished_at=now,
-            extension=extension(accepted, entry),
-        )
-        return outcome, entry
 
     async def _settle(
         self, turn: _Turn, outcome: Outcome, entry: LedgerEntry, final: JsonObject

@@ -16,6 +16,7 @@ from forebay.core.clock import Clock, Instant, after
 from forebay.core.errors import ForebayError
 from forebay.lanes.address_guard import AddressGuard, GuardedResolver
 from forebay.lanes.secret import Seal
+from forebay.lanes.wake import woken
 from forebay.store.deliveries import Deliveries, Delivery
 
 log = logging.getLogger(__name__)
@@ -58,11 +59,7 @@ class Webhooks:
                 while True:
                     self._wake.clear()
                     wait_s = await self._begin_due(tasks)
-                    try:
-                        async with asyncio.timeout(wait_s):
-                            await self._wake.wait()
-                    except TimeoutError:
-                        pass
+                    await woken(self._wake, within_s=wait_s)
         finally:
             await self._session.close()
 
@@ -92,6 +89,7 @@ class Webhooks:
             await self._deliveries.record(delivery.id, next_at=next_at, error=error)
         except ForebayError as failure:
             log.error("webhook not recorded", extra={**fields, "code": failure.code})
+            await asyncio.sleep(AFTER_STORE_FAILURE_S)
         else:
             if error is None:
                 log.info("webhook delivered", extra=fields)

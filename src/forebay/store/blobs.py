@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, Protocol, TypeVar
 
 from forebay.core.ids import NewId
+from forebay.store.database import StoreFailed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,8 +102,12 @@ class LocalBlobs:
     async def put(self, content: bytes) -> Blob:
         """Keep `content` durably as a blob."""
         writer = await self.create()
-        await writer.write(content)
-        return await writer.commit()
+        try:
+            await writer.write(content)
+            return await writer.commit()
+        except BaseException:
+            await writer.abandon()
+            raise
 
     async def get(self, blob_id: str) -> bytes:
         """Return the whole of a blob; for those known to be small."""
@@ -126,9 +131,12 @@ class LocalBlobs:
         self._threads.shutdown()
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do file work in a thread."""
+        """Do file work in a thread; raises `StoreFailed` when the disk does."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: work(*args, **kwargs))
+        try:
+            return await loop.run_in_executor(self._threads, lambda: work(*args, **kwargs))
+        except OSError as error:
+            raise StoreFailed(f"the disk did not do it: {error}") from error
 
     def commit(self, blob_id: str, file: BinaryIO) -> None:
         """Sync the file, give it its name, and sync the folders that name it."""

@@ -37,10 +37,12 @@ class Leases:
         return await self._database.write(void)
 
     async def reap(self) -> int:
-        """Take back the leases of requests that ran out; returns how many."""
+        """Take back the leases that ran out; returns how many."""
         now = self._clock.now()
 
         async def reap(tx: Tx) -> int:
-            return len(await tx.run("reap_requests", now=now))
+            requests = await tx.run("reap_requests", now=now)
+            segments = await tx.run("reap_segments", now=now)
+            return len(requests) + len(segments)
 
         return await self._database.write(reap)

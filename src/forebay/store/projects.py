@@ -26,6 +26,10 @@ class Projects:
 
         await self._database.write(add)
 
+    async def has_project(self, project_id: str) -> bool:
+        """Tell whether there is a project of that id."""
+        return bool(await self._database.read("has_project", id=project_id))
+
     async def add_key(
         self, project_id: str, *, secret: str, name: str, is_admin: bool = False
     ) -> ApiKey | None:

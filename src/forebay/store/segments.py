@@ -81,10 +81,15 @@ class Segments:
     ) -> tuple[SegmentRecord, Batch] | None:
         """Lease the model's most urgent waiting segment of a running batch to the caller."""
         lease_id = self._new_id("lease_")
+        now = self._clock.now()
 
         async def claim(tx: Tx) -> tuple[Row, Row] | None:
             segments = await tx.run(
-                "claim_segment", model=model, lease_id=lease_id, lease_expires_at=lease_expires_at
+                "claim_segment",
+                model=model,
+                lease_id=lease_id,
+                lease_expires_at=lease_expires_at,
+                now=now,
             )
             if not segments:
                 return None

@@ -17,6 +17,7 @@ from forebay.lanes.batch.lines import decode_lines
 from forebay.lanes.batch.results import ResultBuffer
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.lanes.wake import woken
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
 
@@ -53,11 +54,7 @@ class Closer:
                 await self._close_all()
             except ForebayError as error:
                 log.error("closing batches failed", extra={"code": error.code})
-            try:
-                async with asyncio.timeout(LONGEST_IDLE_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await woken(self._wake, within_s=LONGEST_IDLE_S)
 
     async def _close_all(self) -> None:
         batches = self._store.batches

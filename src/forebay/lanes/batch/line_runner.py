@@ -17,12 +17,12 @@ from forebay.core.errors import (
 )
 from forebay.core.ids import NewId
 from forebay.dialects.batches import ENDPOINTS, result_line, unanswered_line
-from forebay.dialects.dialect import Dialect, DialectName, Outcome, final_status
+from forebay.dialects.dialect import Dialect, DialectName
 from forebay.dialects.turn import Answer
 from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.batch.lines import SegmentLine
 from forebay.lanes.batch.results import LineResult
-from forebay.lanes.billing import charge, extension, usage_of
+from forebay.lanes.billing import ended
 from forebay.lanes.retries import Chance, pause_s
 from forebay.lanes.turns import Turns
 from forebay.scheduler.dispatcher import Dispatcher, Slot
@@ -125,15 +125,7 @@ class LineRunner:
     def _done(
         self, number: int, line: SegmentLine, accepted: Accepted, answer: Answer
     ) -> LineResult:
-        now = self._clock.now()
-        answer.usage = usage_of(accepted.call.turn, answer)
-        entry = charge(accepted, answer.usage, finished_at=now)
-        outcome = Outcome(
-            status=final_status(answer),
-            answer=answer,
-            finished_at=now,
-            extension=extension(accepted, entry),
-        )
+        outcome, entry = ended(accepted, answer, finished_at=self._clock.now())
         text = result_line(
             line_id=self._new_id("batch_req_"),
             custom_id=line.custom_id,
@@ -141,4 +133,4 @@ class LineRunner:
             request_id=self._new_id("req_"),
             body=accepted.dialect.final(accepted.call, outcome),
         )
-        return LineResult(number=number, line=text, usage=answer.usage, cost_nanos=entry.cost_nanos)
+        return LineResult(number=number, line=text, usage=entry.usage, cost_nanos=entry.cost_nanos)

@@ -16,6 +16,7 @@ from forebay.lanes.admission import Accepted
 from forebay.lanes.batch.line_runner import LineRunner
 from forebay.lanes.batch.lines import SegmentLine, decode_lines
 from forebay.lanes.batch.results import LineResult, ResultBuffer
+from forebay.lanes.wake import woken
 from forebay.scheduler.dispatcher import Dispatcher, Slot
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
@@ -108,11 +109,7 @@ class SegmentRun:
             await self._has_results.wait()
             self._has_results.clear()
             if not self._buffer.is_full:
-                try:
-                    async with asyncio.timeout(FLUSH_AFTER_S):
-                        await self._is_over.wait()
-                except TimeoutError:
-                    pass
+                await woken(self._is_over, within_s=FLUSH_AFTER_S)
             await self._buffer.flush()
             self._on_progress()
 

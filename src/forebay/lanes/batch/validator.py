@@ -10,6 +10,7 @@ from forebay.core.batches import Batch, BatchStatus
 from forebay.core.errors import ForebayError
 from forebay.dialects.batches import LineError, errors_json
 from forebay.lanes.batch.plan import Plan, Planner
+from forebay.lanes.wake import woken
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -39,11 +40,7 @@ class Validator:
                     await self._validate(batch)
             except ForebayError as error:
                 log.error("validation failed", extra={"code": error.code})
-            try:
-                async with asyncio.timeout(LONGEST_IDLE_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await woken(self._wake, within_s=LONGEST_IDLE_S)
 
     async def _validate(self, batch: Batch) -> None:
         plan = await self._plan(batch)

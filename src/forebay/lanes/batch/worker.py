@@ -19,6 +19,7 @@ from forebay.lanes.batch.results import ResultBuffer
 from forebay.lanes.batch.segment_run import SegmentRun
 from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.lanes.wake import woken
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
@@ -98,11 +99,7 @@ class BatchWorker:
             except ForebayError as error:
                 log.error("batch feeder failed", extra={"code": error.code})
                 wait_s = AFTER_STORE_FAILURE_S
-            try:
-                async with asyncio.timeout(wait_s):
-                    await wake.wait()
-            except TimeoutError:
-                pass
+            await woken(wake, within_s=wait_s)
 
     def _open(self, segment: SegmentRecord, batch: Batch) -> asyncio.Event:
         """Run a claimed segment beside the others; the event says when the next may be opened."""

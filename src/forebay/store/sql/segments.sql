@@ -12,6 +12,7 @@ WHERE id = (
     SELECT segment.id FROM segment JOIN batch ON batch.id = segment.batch_id
     WHERE
         segment.status = 'waiting' AND segment.model = :model AND batch.status = 'in_progress'
+        AND batch.expires_at > :now
     ORDER BY segment.band_rank, segment.deadline_at, segment.batch_id, segment.ordinal LIMIT 1
 )
 RETURNING *;
@@ -39,6 +40,11 @@ RETURNING id;
 -- name: void_segment_leases
 UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
 WHERE lease_id IS NOT NULL
+RETURNING id;
+
+-- name: reap_segments
+UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
+WHERE lease_id IS NOT NULL AND lease_expires_at < :now
 RETURNING id;
 
 -- name: list_unfinished_segments

@@ -1,0 +1,27 @@
+"""The default model's weights for tests: pulled once into a folder that outlives the test run."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from forebay.engines.known_models import DEFAULT_MODEL
+from forebay.engines.weights import Weights, WeightsUnavailable
+
+ROOT = Path(__file__).parents[1]
+MODELS_FOLDER = Path(os.environ.get("FOREBAY_TEST_MODELS", ROOT / ".cache" / "models"))
+
+
+def require_default_model() -> Path:
+    """Return the folder that holds the default model; skips the test where it cannot be had."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        pytest.skip("xllamacpp is not installed")
+    try:
+        asyncio.run(Weights(MODELS_FOLDER).pull(DEFAULT_MODEL))
+    except WeightsUnavailable as error:
+        pytest.skip(str(error))
+    return MODELS_FOLDER.absolute()

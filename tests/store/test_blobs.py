@@ -1,0 +1,135 @@
+"""Blobs: immutable, and really on the disk once committed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from forebay.store.blobs import PIECE_BYTES, LocalBlobs
+from forebay.store.database import StoreFailed
+from tests.fakes import CountingIds
+
+
+class WatchedSync:
+    """Notes what is synced, and what the folder of blobs holds at that moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.synced: list[tuple[str, list[str]]] = []
+
+    def __call__(self, descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        name = Path(os.readlink(f"/proc/self/fd/{descriptor}")).name
+        named = [path.name for path in self._folder.glob("??/*")]
+        self.synced.append((f"{kind} {name}", named))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "blobs"
+
+
+@pytest.fixture
+def sync(folder: Path) -> WatchedSync:
+    return WatchedSync(folder)
+
+
+@pytest.fixture
+def blobs(folder: Path, sync: WatchedSync) -> Iterator[LocalBlobs]:
+    blobs = LocalBlobs(folder, new_id=CountingIds(), sync=sync)
+    yield blobs
+    blobs.close()
+
+
+def files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads names from /proc")
+async def test_a_blob_is_synced_before_it_has_its_name_and_its_folder_after(
+    blobs: LocalBlobs, sync: WatchedSync
+) -> None:
+    blob = await blobs.put(b"content")
+    spread = blob.id[-2:]
+    assert sync.synced == [
+        (f"file {blob.id}", []),
+        ("folder blobs", []),  # which names the folder that is new
+        (f"folder {spread}", [blob.id]),
+    ]
+
+
+async def test_what_was_put_is_got(blobs: LocalBlobs) -> None:
+    blob = await blobs.put(b"content")
+    assert await blobs.get(blob.id) == b"content"
+    assert blob.size_bytes == 7
+    assert blob.sha256 == hashlib.sha256(b"content").hexdigest()
+
+
+async def test_a_blob_written_in_pieces_is_read_in_pieces(blobs: LocalBlobs) -> None:
+    writer = await blobs.create()
+    await writer.write(b"a" * PIECE_BYTES)
+    await writer.write(b"b" * 10)
+    blob = await writer.commit()
+    assert [len(piece) async for piece in blobs.read(blob.id)] == [PIECE_BYTES, 10]
+
+
+async def test_a_blob_that_is_not_committed_cannot_be_read(blobs: LocalBlobs, folder: Path) -> None:
+    writer = await blobs.create()
+    await writer.write(b"half")
+    (name,) = files_in(folder)
+    with pytest.raises(StoreFailed):
+        await blobs.get(name)
+    await writer.abandon()
+
+
+async def test_abandoning_leaves_nothing(blobs: LocalBlobs, folder: Path) -> None:
+    writer = await blobs.create()
+    await writer.write(b"half")
+    await writer.abandon()
+    assert files_in(folder) == []
+
+
+async def test_what_a_crash_left_is_swept_at_the_next_start(
+    blobs: LocalBlobs, folder: Path
+) -> None:
+    kept = await blobs.put(b"kept")
+    writer = await blobs.create()
+    await writer.write(b"half")
+    LocalBlobs(folder, new_id=CountingIds()).close()
+    assert files_in(folder) == [kept.id]
+    await writer.abandon()
+
+
+async def test_a_deleted_blob_is_gone_and_may_be_deleted_again(
+    blobs: LocalBlobs, folder: Path
+) -> None:
+    blob = await blobs.put(b"content")
+    for _ in range(2):
+        await blobs.delete(blob.id)
+    assert files_in(folder) == []
+
+
+async def test_a_disk_that_fails_is_the_stores_error(folder: Path) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    blobs = LocalBlobs(folder, new_id=CountingIds(), sync=full)
+    with pytest.raises(StoreFailed, match="No space left"):
+        await blobs.put(b"content")
+    blobs.close()
+
+
+async def test_a_blob_that_could_not_be_put_leaves_nothing(folder: Path) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    blobs = LocalBlobs(folder, new_id=CountingIds(), sync=full)
+    with pytest.raises(StoreFailed):
+        await blobs.put(b"content")
+    blobs.close()
+    assert files_in(folder) == []

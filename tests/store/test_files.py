@@ -1,0 +1,48 @@
+"""Files: rows that name blobs, seen by their project alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from forebay.core.projects import DEFAULT_PROJECT
+from forebay.store.store import Store
+from tests.conftest import OTHER_PROJECT
+from tests.store.makers import new_file
+
+
+async def test_a_file_is_kept_as_it_was_added(store: Store) -> None:
+    await store.files.add(new_file())
+    assert await store.files.get(DEFAULT_PROJECT, "file-1") == new_file()
+
+
+async def test_another_project_sees_and_deletes_nothing(store: Store) -> None:
+    await store.files.add(new_file())
+    assert await store.files.get(OTHER_PROJECT, "file-1") is None
+    assert await store.files.page(OTHER_PROJECT, purpose=None, after=None, limit=9) == []
+    assert await store.files.delete(OTHER_PROJECT, "file-1") == (False, None)
+    assert await store.files.get(DEFAULT_PROJECT, "file-1") is not None
+
+
+async def test_pages_go_from_new_to_old_and_begin_after_the_cursor(store: Store) -> None:
+    for number in range(1, 5):
+        await store.files.add(new_file(f"file-{number}"))
+    first = await store.files.page(DEFAULT_PROJECT, purpose=None, after=None, limit=2)
+    rest = await store.files.page(DEFAULT_PROJECT, purpose=None, after=first[-1].id, limit=9)
+    assert [file.id for file in first] == ["file-4", "file-3"]
+    assert [file.id for file in rest] == ["file-2", "file-1"]
+
+
+async def test_a_page_can_be_of_one_purpose(store: Store) -> None:
+    await store.files.add(new_file("file-1"))
+    await store.files.add(new_file("file-2", purpose="user_data"))
+    found = await store.files.page(DEFAULT_PROJECT, purpose="user_data", after=None, limit=9)
+    assert [file.id for file in found] == ["file-2"]
+
+
+async def test_deleting_the_last_name_of_a_blob_tells_it(store: Store) -> None:
+    file = new_file()
+    await store.files.add(file)
+    await store.files.add(replace(file, id="file-2"))
+    assert await store.files.delete(DEFAULT_PROJECT, "file-1") == (True, None)
+    assert await store.files.delete(DEFAULT_PROJECT, "file-2") == (True, "blob_1")
+    assert await store.files.delete(DEFAULT_PROJECT, "file-2") == (False, None)

@@ -1,0 +1,184 @@
+"""Segments and chunks: recording a chunk is the one transaction that makes its results real."""
+
+from __future__ import annotations
+
+import pytest
+
+from forebay.core.batches import Batch
+from forebay.core.clock import after
+from forebay.core.errors import LeaseLost
+from forebay.core.money import Usage
+from forebay.core.projects import DEFAULT_PROJECT
+from forebay.store.database import StoreFailed
+from forebay.store.segments import SegmentRecord
+from forebay.store.store import Store
+from tests.fakes import START, ManualClock
+from tests.store.makers import (
+    LEASED_UNTIL,
+    batch_of,
+    begun,
+    charge_count,
+    chunk,
+    results,
+    segment,
+)
+
+
+async def claim(store: Store, model: str = "tiny") -> tuple[SegmentRecord, Batch]:
+    """Claim the next segment, which there must be."""
+    claimed = await store.segments.claim(model, lease_expires_at=LEASED_UNTIL)
+    assert claimed is not None
+    return claimed
+
+
+async def test_claims_go_by_band_then_deadline_then_order(store: Store) -> None:
+    await begun(store, segment(1), segment(0), id="batch_1")
+    await begun(store, segment(0), id="batch_2", deadline_at=after(START, 60))
+    await begun(store, segment(0), id="batch_3", band_rank=1, deadline_at=after(START, 900))
+    found = [await claim(store) for _ in range(4)]
+    assert [(batch.id, segment.ordinal) for segment, batch in found] == [
+        ("batch_3", 0),
+        ("batch_2", 0),
+        ("batch_1", 0),
+        ("batch_1", 1),
+    ]
+
+
+async def test_a_segment_is_leased_to_one(store: Store) -> None:
+    await begun(store)
+    await claim(store)
+    assert await store.segments.claim("tiny", lease_expires_at=LEASED_UNTIL) is None
+
+
+async def test_only_batches_in_progress_have_their_segments_claimed(store: Store) -> None:
+    batch = await begun(store)
+    assert await store.batches.cancel(batch)
+    assert await store.segments.claim("tiny", lease_expires_at=LEASED_UNTIL) is None
+
+
+async def test_segments_of_an_expired_batch_are_not_claimed(
+    store: Store, clock: ManualClock
+) -> None:
+    await begun(store)
+    clock.move(86_400)
+    assert await store.segments.claim("tiny", lease_expires_at=LEASED_UNTIL) is None
+
+
+async def test_recording_counts_bills_and_makes_the_file(store: Store) -> None:
+    await begun(store)
+    held, batch = await claim(store)
+    await store.segments.record(held, batch, results(chunk(0, 2)))
+    batch = await batch_of(store)
+    assert (batch.completed_count, batch.failed_count) == (2, 0)
+    assert batch.usage == Usage(input_tokens=10, output_tokens=2)
+    assert batch.cost_nanos == 700
+    assert await charge_count(store) == 1
+    assert batch.output_file_id is not None and batch.error_file_id is None
+    file = await store.files.get(DEFAULT_PROJECT, batch.output_file_id)
+    assert file is not None
+    assert (file.purpose, file.size_bytes, file.blob_id) == ("batch_output", 100, None)
+    assert await store.batches.of_file(DEFAULT_PROJECT, file.id) == batch
+
+
+async def test_recorded_lines_have_ended(store: Store) -> None:
+    await begun(store)
+    held, batch = await claim(store)
+    await store.segments.record(
+        held, batch, results(chunk(2), chunk(0, kind="error", blob_id="blob_e1"))
+    )
+    assert await store.segments.ended_lines(held.id) == {0, 2}
+
+
+async def test_later_chunks_grow_the_same_file_in_order(store: Store) -> None:
+    await begun(store)
+    held, batch = await claim(store)
+    await store.segments.record(held, batch, results(chunk(0, blob_id="blob_a")))
+    file_id = (await batch_of(store)).output_file_id
+    await store.segments.record(held, batch, results(chunk(1, blob_id="blob_b")))
+    assert (await batch_of(store)).output_file_id == file_id
+    chunks = await store.segments.chunks(batch.id, kind="output")
+    assert [found.blob_id for found in chunks] == ["blob_a", "blob_b"]
+    file = await store.files.get(DEFAULT_PROJECT, str(file_id))
+    assert file is not None and file.size_bytes == 200
+
+
+async def test_the_last_line_ends_the_segment(store: Store) -> None:
+    await begun(store, segment(lines=2))
+    held, batch = await claim(store)
+    await store.segments.record(held, batch, results(chunk(0, blob_id="blob_a")))
+    assert len(await store.segments.unfinished(batch.id)) == 1
+    await store.segments.record(held, batch, results(chunk(1, blob_id="blob_b")))
+    assert await store.segments.unfinished(batch.id) == []
+
+
+async def test_whoever_lost_the_lease_records_nothing(store: Store) -> None:
+    await begun(store)
+    stale, batch = await claim(store)
+    await store.leases.void_all()
+    with pytest.raises(LeaseLost):
+        await store.segments.record(stale, batch, results(chunk(0)))
+    assert await store.segments.ended_lines(stale.id) == set()
+    assert await batch_of(store) == batch
+    assert await charge_count(store) == 0
+
+
+async def test_a_record_that_is_refused_keeps_nothing_of_it(store: Store) -> None:
+    await begun(store, segment(lines=1))
+    held, batch = await claim(store)
+    with pytest.raises(StoreFailed):
+        await store.segments.record(held, batch, results(chunk(0, 1)))
+    assert await store.segments.ended_lines(held.id) == set()
+    assert await batch_of(store) == batch
+    assert await charge_count(store) == 0
+
+
+async def test_a_released_segment_is_claimed_again(store: Store) -> None:
+    await begun(store)
+    held, _ = await claim(store)
+    await store.segments.release(held)
+    again, _ = await claim(store)
+    assert again.id == held.id and again.lease_id != held.lease_id
+
+
+async def test_a_stale_release_takes_nothing_away(store: Store) -> None:
+    await begun(store)
+    stale, batch = await claim(store)
+    await store.leases.void_all()
+    current, _ = await claim(store)
+    await store.segments.release(stale)
+    await store.segments.record(current, batch, results(chunk(0)))
+
+
+async def test_a_waiting_segment_can_be_held_whatever_its_batch_does(store: Store) -> None:
+    batch = await begun(store)
+    assert await store.batches.cancel(batch)
+    (waiting,) = await store.segments.unfinished(batch.id)
+    held = await store.segments.hold(waiting, lease_expires_at=LEASED_UNTIL)
+    assert held is not None
+    assert await store.segments.hold(waiting, lease_expires_at=LEASED_UNTIL) is None
+
+
+async def test_leases_of_segments_are_voided_and_renewed(store: Store) -> None:
+    await begun(store)
+    held, _ = await claim(store)
+    assert held.lease_id is not None
+    assert await store.leases.renew([held.lease_id], until=LEASED_UNTIL) == {held.lease_id}
+    assert await store.leases.void_all() == 1
+    assert await store.leases.renew([held.lease_id], until=LEASED_UNTIL) == set()
+
+
+async def test_leases_of_segments_that_ran_out_are_reaped(store: Store, clock: ManualClock) -> None:
+    await begun(store)
+    held, _ = await claim(store)
+    clock.move(61)
+    assert await store.leases.reap() == 1
+    assert (await claim(store))[0].id == held.id
+
+
+async def test_an_output_file_expires_when_its_batch_says(store: Store) -> None:
+    await begun(store, output_expires_after_s=3600)
+    held, batch = await claim(store)
+    await store.segments.record(held, batch, results(chunk(0)))
+    file_id = (await batch_of(store)).output_file_id
+    file = await store.files.get(DEFAULT_PROJECT, str(file_id))
+    assert file is not None and file.expires_at == after(START, 3600)

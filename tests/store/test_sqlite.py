@@ -1,0 +1,139 @@
+"""What is SQLite's own: the lock on the directory, the schema, durability and query plans."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from forebay.core.money import Usage
+from forebay.core.projects import DEFAULT_PROJECT
+from forebay.store.database import StoreFailed
+from forebay.store.ledger import entry_row
+from forebay.store.queries import load_queries
+from forebay.store.sqlite import DataDirectoryInUse, DirectoryLock, SqliteDatabase, connect
+from forebay.store.store import Store
+from tests.store.makers import charge_count, entry
+
+QUERIES = load_queries("sqlite")
+
+
+@pytest.fixture
+async def schema(tmp_path: Path) -> AsyncIterator[sqlite3.Connection]:
+    """A connection to a fresh database."""
+    await SqliteDatabase(tmp_path / "schema.sqlite").close()
+    connection = sqlite3.connect(tmp_path / "schema.sqlite")
+    yield connection
+    connection.close()
+
+
+def plan(connection: sqlite3.Connection, name: str) -> list[str]:
+    """Return the steps of SQLite's plan for a query."""
+    text = QUERIES[name].text
+    values: dict[str, object] = dict.fromkeys(re.findall(r":(\w+)", text), 1)
+    if "lease_ids" in values:
+        values["lease_ids"] = '["lease_1"]'
+    return [step for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("claim_request", "request_waiting"),
+        ("peek_waiting_request", "request_waiting"),
+        ("next_pause_end", "request_waiting"),
+        ("list_expired_requests", "request_expiry"),
+        ("renew_request_leases", "request_lease"),
+        ("void_request_leases", "request_lease"),
+        ("reap_requests", "request_lease"),
+        ("claim_segment", "segment_waiting"),
+        ("renew_segment_leases", "segment_lease"),
+        ("void_segment_leases", "segment_lease"),
+        ("list_due_deliveries", "delivery_due"),
+        ("next_delivery_at", "delivery_due"),
+        ("list_batches", "batch_listing"),
+        ("list_batches_in", "batch_status"),
+        ("list_files", "file_listing"),
+        ("is_blob_named", "file_blob"),
+        ("list_chunks", "chunk_order"),
+        ("list_ended_lines", "chunk_segment"),
+    ],
+)
+async def test_a_hot_query_uses_its_index_and_sorts_nothing(
+    schema: sqlite3.Connection, query: str, index: str
+) -> None:
+    steps = plan(schema, query)
+    assert any(f"INDEX {index} " in f"{step} " for step in steps), steps
+    assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+async def test_what_is_claimed_is_found_without_reading_other_requests(
+    schema: sqlite3.Connection,
+) -> None:
+    assert not any(step.startswith("SCAN request") for step in plan(schema, "claim_request"))
+
+
+def test_a_commit_is_on_disk_when_it_returns(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "durable.sqlite")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    full = 2
+    assert connection.execute("PRAGMA synchronous").fetchone() == (full,)
+    connection.close()
+
+
+def test_a_data_directory_is_held_by_one_server(tmp_path: Path) -> None:
+    lock = DirectoryLock(tmp_path)
+    with pytest.raises(DataDirectoryInUse, match=re.escape(str(tmp_path))):
+        DirectoryLock(tmp_path)
+    lock.release()
+
+
+def test_a_released_data_directory_can_be_taken(tmp_path: Path) -> None:
+    DirectoryLock(tmp_path).release()
+    DirectoryLock(tmp_path).release()
+
+
+async def test_opening_again_keeps_schema_and_rows(tmp_path: Path) -> None:
+    path = tmp_path / "twice.sqlite"
+    first = SqliteDatabase(path)
+    await first.append("record_entry", entry_row(entry()))
+    await first.close()
+    second = SqliteDatabase(path)
+    (row,) = await second.read("sum_charges", project_id=DEFAULT_PROJECT)
+    await second.close()
+    assert row["charge_count"] == 1
+
+
+async def test_a_migration_is_numbered_and_runs_once(tmp_path: Path) -> None:
+    path = tmp_path / "numbered.sqlite"
+    versions = []
+    for _ in range(2):
+        await SqliteDatabase(path).close()
+        with sqlite3.connect(path) as connection:
+            versions.append(connection.execute("PRAGMA user_version").fetchone())
+        connection.close()
+    assert versions == [(1,), (1,)]
+
+
+async def test_a_number_that_sqlite_cannot_hold_is_refused_alone(store: Store) -> None:
+    huge = entry("huge", usage=Usage(input_tokens=2**63))
+    outcomes = await asyncio.gather(
+        store.ledger.record(huge), store.ledger.record(entry("fine")), return_exceptions=True
+    )
+    assert isinstance(outcomes[0], StoreFailed)
+    assert outcomes[1] is None
+    assert await charge_count(store) == 1
+
+
+async def test_a_read_that_fails_is_the_stores_error(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "broken.sqlite")
+    with sqlite3.connect(tmp_path / "broken.sqlite") as connection:
+        connection.execute("DROP TABLE delivery")
+    connection.close()
+    with pytest.raises(StoreFailed):
+        await database.read("next_delivery_at")
+    await database.close()
