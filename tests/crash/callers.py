@@ -9,21 +9,21 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.crash.scripted_engine import ScriptedEngine
+from tests.crash.rote_engine import RoteEngine
 from tests.server_process import ServerProcess
 
-MODEL = "lab/scripted"
+MODEL = "lab/rote"
 POLL_S = 0.05
 Json = dict[str, object]
 
 
-def write_config(folder: Path, engine: ScriptedEngine, *, slots: int) -> Path:
+def write_config(folder: Path, engine: RoteEngine, *, slots: int) -> Path:
     """Write the settings of a server in front of the engine, with prices."""
     config = folder / "forebay.toml"
     config.write_text(
         f'[models."{MODEL}"]\n'
         f'engines = ["{engine.url}"]\n'
-        'engine_model = "scripted"\n'
+        'engine_model = "rote"\n'
         f"slots = {slots}\n"
         "price = { input = 1, output = 2 }\n"
     )

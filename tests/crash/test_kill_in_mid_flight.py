@@ -14,7 +14,7 @@ import pytest
 
 from tests.crash.callers import Callers, Json, Note, write_config
 from tests.crash.kept import Row, charges, rows_of
-from tests.crash.scripted_engine import PIECES, answer_to, scripted_engine
+from tests.crash.rote_engine import PIECES, answer_to, rote_engine
 from tests.server_process import ServerProcess
 
 SEEDS = (7, 40)
@@ -36,10 +36,14 @@ class Aftermath:
     refusals: list[int]
     charges: list[Row]
     requests: list[Row]
+    begun_count: int
+    ended_count: int
 
 
 @pytest.fixture(scope="module", params=SEEDS)
-def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
+def aftermath(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Aftermath:
     """Kill a busy server at moments drawn by chance, and let the last one finish."""
     folder = tmp_path_factory.mktemp("killed")
     return asyncio.run(_story(folder, random.Random(request.param)))
@@ -48,7 +52,7 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 async def _story(folder: Path, chance: random.Random) -> Aftermath:
     async with (
         asyncio.timeout(STORY_S),
-        scripted_engine() as engine,
+        rote_engine() as engine,
         aiohttp.ClientSession() as http,
     ):
         config = write_config(folder, engine, slots=SLOTS)
@@ -64,10 +68,11 @@ async def _story(folder: Path, chance: random.Random) -> Aftermath:
                 for n in range(4)
             ]
             for kill in range(KILLS):
+                await engine.until_ended(engine.ended_count + chance.randrange(1, 120))
                 for n in range(4):
                     prompt = f"background {kill}-{n}"
                     background[await callers.submit(prompt)] = prompt
-                await engine.until_ended(engine.ended_count + chance.randrange(1, 120))
+                await engine.until_begun(engine.begun_count + chance.randrange(12))
                 if kill == 1:
                     # Killed while it is validated, or before, or just after.
                     await _create_batch(callers, prompts, name="small", count=40)
@@ -97,6 +102,8 @@ async def _story(folder: Path, chance: random.Random) -> Aftermath:
             refusals=callers.refusals,
             charges=charges(server.data_dir),
             requests=rows_of(server.data_dir, "SELECT * FROM request"),
+            begun_count=engine.begun_count,
+            ended_count=engine.ended_count,
         )
 
 
@@ -105,6 +112,11 @@ async def _create_batch(
 ) -> None:
     lines = {f"{name}-{n}": f"line {n} of the {name} batch" for n in range(count)}
     prompts[await callers.create_batch(lines)] = lines
+
+
+def test_the_kills_hit_work_under_way(aftermath: Aftermath) -> None:
+    assert any(int(str(row["attempt"])) > 1 for row in aftermath.requests)
+    assert aftermath.begun_count > aftermath.ended_count
 
 
 def test_every_batch_line_is_answered_exactly_once(aftermath: Aftermath) -> None:
@@ -134,7 +146,9 @@ def test_the_counts_of_a_batch_are_those_of_its_lines(aftermath: Aftermath) -> N
 def test_the_bill_of_the_batches_is_that_of_their_lines(aftermath: Aftermath) -> None:
     charged = [row for row in aftermath.charges if row["lane"] == "batch"]
     line_count = sum(len(prompts) for prompts in aftermath.prompts.values())
-    words = [prompt.split() for prompts in aftermath.prompts.values() for prompt in prompts.values()]
+    words = [
+        prompt.split() for prompts in aftermath.prompts.values() for prompt in prompts.values()
+    ]
 
     assert sum(int(str(row["output_tokens"])) for row in charged) == line_count * PIECES
     assert sum(int(str(row["input_tokens"])) for row in charged) == sum(map(len, words))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forebay.core.clock import after
+from forebay.core.clock import Instant, after
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.store.deliveries import Delivery
 from forebay.store.store import Store
@@ -23,14 +23,15 @@ async def test_a_delivered_call_is_owed_no_more(store: Store) -> None:
     delivery = await owed(store)
     await store.deliveries.record(delivery.id, next_at=None, error=None)
     assert await store.deliveries.due(limit=9) == []
-    assert await store.deliveries.next_at() is None
+    assert await store.deliveries.next_at(after=Instant(0)) is None
 
 
 async def test_a_failed_call_is_due_again_after_its_pause(store: Store, clock: ManualClock) -> None:
     delivery = await owed(store)
     await store.deliveries.record(delivery.id, next_at=after(START, 5), error="status 500")
     assert await store.deliveries.due(limit=9) == []
-    assert await store.deliveries.next_at() == after(START, 5)
+    assert await store.deliveries.next_at(after=START) == after(START, 5)
+    assert await store.deliveries.next_at(after=after(START, 5)) is None
     clock.move(5)
     (again,) = await store.deliveries.due(limit=9)
     assert (again.id, again.attempt) == (delivery.id, 1)

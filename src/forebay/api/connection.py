@@ -30,14 +30,26 @@ _STREAM = (
 class Connection:
     """The exchange. `request_id` goes out with every answer, in both vendors' headers."""
 
-    __slots__ = ("_has_begun", "_is_streamed", "_receive", "_send", "_task", "_timer", "_watcher",
-                 "headers", "is_gone", "request_id")  # fmt: skip
+    __slots__ = ("_has_begun", "_is_streamed", "_keep_alive_s", "_receive", "_send", "_task",
+                 "_timer", "_watch_after_s", "_watcher", "headers", "is_gone",
+                 "request_id")  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        request_id: str,
+        watch_after_s: float = WATCH_AFTER_S,
+        keep_alive_s: float = KEEP_ALIVE_S,
+    ) -> None:
         self._receive = receive
         self._send = send
         self._has_begun = False
         self._is_streamed = False
+        self._watch_after_s = watch_after_s
+        self._keep_alive_s = keep_alive_s
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -98,7 +110,7 @@ class Connection:
         self._is_streamed = is_streamed
         self._task = asyncio.current_task()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(WATCH_AFTER_S, self._start_watcher)
+        self._timer = loop.call_later(self._watch_after_s, self._start_watcher)
 
     def unwatch(self) -> None:
         """Watch no more."""
@@ -113,7 +125,7 @@ class Connection:
     async def _watch(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(KEEP_ALIVE_S if self._is_streamed else None):
+                async with asyncio.timeout(self._keep_alive_s if self._is_streamed else None):
                     message = await self._receive()
             except TimeoutError:
                 await self.send_events(KEEP_ALIVE)

@@ -99,16 +99,22 @@ class MultipartReader:
 
 async def field_text(events: AsyncIterator[Event]) -> str:
     """Return the field that has just begun, whole."""
-    content = b"".join([piece async for piece in part_pieces(events)])
-    if len(content) > MAX_FIELD_BYTES:
-        raise InvalidParameter("A field of the form is too long.")
+    content = b""
+    async for piece in part_pieces(events):
+        content += piece
+        if len(content) > MAX_FIELD_BYTES:
+            raise InvalidParameter("A field of the form is too long.")
     return content.decode("utf-8", "replace")
 
 
 async def part_pieces(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
-    """Yield the bytes of the part that has just begun, to its end."""
+    """Yield the bytes of the part that has just begun, to its end.
+
+    Raises `InvalidParameter` when the form ends before the part does.
+    """
     async for event in events:
         if isinstance(event, PartBytes):
             yield event.content
         elif isinstance(event, PartEnd):
             return
+    raise InvalidParameter("The form is not readable: it ends within a part.")

@@ -7,18 +7,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from forebay.api.keys import KeyRing
-from forebay.api.routes import json_response
+from forebay.api.routes import json_body, json_response
 from forebay.core.clock import seconds_of
 from forebay.core.errors import MissingParameter, NotFound
 from forebay.core.projects import ApiKey, new_secret
 from forebay.dialects.turn import JsonObject
-from forebay.dialects.wire import decode_object
 from forebay.store.projects import Projects
 
 KEYS = "/v1/organization/projects/{project_id}/api_keys"
 
 
-def organization_routes(keys: KeyRing, projects: Projects) -> list[Route]:
+def organization_routes(keys: KeyRing, projects: Projects, *, max_body_bytes: int) -> list[Route]:
     """Return the routes under `/v1/organization`; all need an admin key."""
 
     async def page(request: Request) -> Response:
@@ -29,11 +28,14 @@ def organization_routes(keys: KeyRing, projects: Projects) -> list[Route]:
 
     async def create(request: Request) -> Response:
         keys.authenticate_admin(request.headers.raw)
-        name = decode_object(await request.body()).get("name")
+        name = (await json_body(request, max_bytes=max_body_bytes)).get("name")
         if not isinstance(name, str) or not name:
             raise MissingParameter("name")
+        project_id = request.path_params["project_id"]
+        if not await projects.has_project(project_id):
+            raise NotFound(f"No project with id '{project_id}'.")
         secret = new_secret()
-        key = await projects.add_key(request.path_params["project_id"], secret=secret, name=name)
+        key = await projects.add_key(project_id, secret=secret, name=name)
         assert key is not None, "a fresh secret is nobody's yet"
         keys.add(key)
         return json_response({**_shown(key), "value": secret})

@@ -9,11 +9,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from forebay.core.errors import ForebayError, InvalidParameter, MethodNotAllowed, NotFound
+from forebay.core.errors import (
+    BodyTooLarge,
+    ForebayError,
+    InvalidParameter,
+    MethodNotAllowed,
+    NotFound,
+)
 from forebay.core.ids import NewId
 from forebay.dialects.dialect import ErrorReply
 from forebay.dialects.errors import anthropic_error, openai_error
-from forebay.dialects.wire import encode
+from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import decode_object, encode
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +68,16 @@ class ErrorEdge:
             case _:
                 log.error("route broke", extra={"request_id": request_id}, exc_info=error)
                 return ForebayError("The server had an error processing your request.")
+
+
+async def json_body(request: Request, *, max_bytes: int) -> JsonObject:
+    """Return the request's body as a JSON object; raises `BodyTooLarge` or `InvalidJson`."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > max_bytes:
+            raise BodyTooLarge(max_bytes)
+    return decode_object(body)
 
 
 def limit_of(request: Request, *, default: int, most: int) -> int:

@@ -37,6 +37,8 @@ def anthropic_model(model: Model) -> JsonObject:
         "id": model.name,
         "display_name": model.name,
         "created_at": rfc3339(model.created_at),
+        "lifecycle": "active",
+        "max_input_tokens": model.context_tokens,
     }
 
 

@@ -33,6 +33,8 @@ def decode_object(body: bytes) -> JsonObject:
         value = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidJson(f"The body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise InvalidJson("The body is nested too deeply.") from None
     if not isinstance(value, dict):
         raise InvalidJson("The body must be a JSON object.")
     return value

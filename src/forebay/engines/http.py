@@ -24,7 +24,6 @@ from forebay.engines.upstream_pool import UpstreamPool
 
 MAX_ERROR_BYTES = 64 * 1024
 MAX_MODELS_BYTES = 8 * 1024 * 1024
-TAIL_S = 1.0  # for the end of the body after `[DONE]`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +31,9 @@ class HttpEngineOptions:
     """How to reach one server. `url` ends in `/v1`; `extra` goes into every body.
 
     A connection that stays silent for `stall_s` is given up; a server that answers every health
-    check but not this stream is found that way. Without an `ssl_context`, the certificates of https
-    servers are checked against the system's authorities.
+    check but not this stream is found that way. After `[DONE]` the end of the body is waited for
+    `tail_s`: only then can the connection be used again. Without an `ssl_context`, the certificates
+    of https servers are checked against the system's authorities.
     """
 
     url: str
@@ -43,6 +43,7 @@ class HttpEngineOptions:
     connect_s: float = 5.0
     stall_s: float = 300.0
     probe_s: float = 5.0
+    tail_s: float = 1.0
     ssl_context: ssl.SSLContext | None = None
 
 
@@ -103,9 +104,8 @@ class HttpEngine:
             if not (reader.is_done or reader.has_finished):
                 raise EngineUnavailable("the engine broke off its answer")
             if not connection.is_complete:
-                # Only a body read to its end leaves a connection that can be used again.
                 with suppress(TimeoutError, EngineError):
-                    async with asyncio.timeout(TAIL_S):
+                    async with asyncio.timeout(self._options.tail_s):
                         while await connection.read():
                             pass
         finally:

@@ -29,15 +29,15 @@ class UpstreamAddress:
         if not url.isprintable():
             raise ValueError(f"{url!r} holds characters that no URL has")
         parts = urlsplit(url)
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-            raise ValueError(f"{url!r} is not an http or https URL")
         if "@" in parts.netloc:
             raise ValueError("an engine's URL holds no user or password: give a key instead")
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise ValueError(f"{url!r} is not an http or https URL")
         if parts.query or parts.fragment:
             raise ValueError(f"{url!r} has a query or a fragment, which no route can follow")
         return cls(
             host=_checked_host(parts.hostname),
-            port=parts.port or _DEFAULT_PORTS[parts.scheme],
+            port=_DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port,
             is_tls=parts.scheme == "https",
             path=quote(parts.path.rstrip("/"), safe=_PATH_SAFE),
         )

@@ -10,7 +10,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from forebay.core.clock import Clock, Instant, after, seconds_of
-from forebay.core.errors import InvalidParameter, NotFound, RequestRejected
+from forebay.core.errors import ForebayError, InvalidParameter, NotFound, RequestRejected
 from forebay.core.lanes import Lane
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import Outcome
@@ -141,9 +141,25 @@ def shown_fields(window: str, deadline_at: Instant, *, attempt: int = 0) -> Json
     return fields
 
 
+def failed_answer(
+    admission: Admission, request: RequestRecord, error: ForebayError, *, finished_at: Instant
+) -> bytes:
+    """Return the final object of a request that failed with `error`."""
+    call, dialect = admission.recall(request)
+    fields = shown_fields(request.completion_window, request.deadline_at, attempt=request.attempt)
+    outcome = Outcome(
+        status=RequestStatus.FAILED, finished_at=finished_at, error=error, extension=fields
+    )
+    return encode(dialect.final(call, outcome))
+
+
 def _check_webhook(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_callable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_callable = False
+    if not is_callable:
         raise InvalidParameter(
             "'metadata.completion_webhook' must be an http or https URL.",
             param="metadata.completion_webhook",

@@ -11,21 +11,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
+from functools import partial
 
 from forebay.core.clock import Clock, Instant, after
-from forebay.core.errors import Expired, ForebayError, LeaseLost
+from forebay.core.errors import ForebayError, LeaseLost
 from forebay.core.requests import RequestStatus
-from forebay.dialects.dialect import Outcome
 from forebay.dialects.turn import Answer
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Accepted, Admission
-from forebay.lanes.background import Outbox, shown_fields
+from forebay.lanes.background import Outbox, failed_answer
 from forebay.lanes.billing import charge, ended, usage_of
 from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.retries import Chance, pause_s
 from forebay.lanes.turns import Turns
-from forebay.lanes.wake import woken
+from forebay.lanes.wake import repeat
 from forebay.scheduler.dispatcher import Dispatcher, Slot
 from forebay.store.requests import RequestRecord, Settlement
 from forebay.store.store import Store
@@ -33,7 +33,6 @@ from forebay.store.store import Store
 log = logging.getLogger(__name__)
 
 LONGEST_IDLE_S = 30.0  # the net under the wake-ups
-AFTER_STORE_FAILURE_S = 1.0
 
 
 class BackgroundWorker:
@@ -70,7 +69,7 @@ class BackgroundWorker:
             self._tasks = tasks
             for served in self._fed:
                 self._begin(tasks, served)
-            tasks.create_task(self._expire())
+            await asyncio.Event().wait()
 
     def feed(self, served: Served) -> None:
         """Run this model's requests from now on."""
@@ -92,29 +91,23 @@ class BackgroundWorker:
 
     def _begin(self, tasks: asyncio.TaskGroup, served: Served) -> None:
         wake = self._wakes[served.model.name] = asyncio.Event()
-        tasks.create_task(self._feed(served, wake))
+        step = partial(self._feed_once, served, wake)
+        tasks.create_task(repeat(step, wake=wake, doing="the background feeder"))
 
-    async def _feed(self, served: Served, wake: asyncio.Event) -> None:
-        while True:
-            try:
-                wake.clear()
-                head = await self._store.requests.peek(served.model.name)
-                if head is None:
-                    await woken(wake, within_s=await self._idle_s(served.model.name))
-                    continue
-                slot = await self._slot(served, wake, *head)
-                if slot is not None:
-                    await self._claim(served, slot)
-            except ForebayError as error:
-                log.error("background feeder failed", extra={"code": error.code})
-                await woken(wake, within_s=AFTER_STORE_FAILURE_S)
-
-    async def _idle_s(self, model: str) -> float:
-        """Return how long nothing of this model can become due by itself."""
-        end = await self._store.requests.next_pause_end(model)
-        if end is None:
-            return LONGEST_IDLE_S
-        return min(LONGEST_IDLE_S, max(0.0, (end - self._clock.now()) / 1000))
+    async def _feed_once(self, served: Served, wake: asyncio.Event) -> float:
+        """Claim and begin the most urgent request; returns how long to wait when there is none."""
+        model = served.model.name
+        asked_at = self._clock.now()
+        head = await self._store.requests.peek(model)
+        if head is None:
+            pause_ends_at = await self._store.requests.next_pause_end(model, after=asked_at)
+            if pause_ends_at is None:
+                return LONGEST_IDLE_S
+            return min(LONGEST_IDLE_S, max(0.0, (pause_ends_at - self._clock.now()) / 1000))
+        slot = await self._slot(served, wake, *head)
+        if slot is not None:
+            await self._claim(served, slot)
+        return 0.0
 
     async def _slot(
         self, served: Served, wake: asyncio.Event, band_rank: int, deadline_at: Instant
@@ -207,7 +200,7 @@ class BackgroundWorker:
                 )
                 self.wake(request.model)
                 return
-            answer = self._failed(request, error, now)
+            answer = failed_answer(self._admission, request, error, finished_at=now)
             await self._store.requests.settle(
                 request,
                 Settlement(status=RequestStatus.FAILED, finished_at=now, answer=answer),
@@ -233,26 +226,3 @@ class BackgroundWorker:
                     await self._store.ledger.record(charge(accepted, usage, finished_at=now))
         else:
             log.info("request given back", extra={"request_id": request.id})
-
-    async def _expire(self) -> None:
-        """Fail what still waits when its expiry comes."""
-        while True:
-            try:
-                for request in await self._store.requests.expired():
-                    now = self._clock.now()
-                    answer = self._failed(request, Expired("the request has expired"), now)
-                    await self._store.requests.expire(request, finished_at=now, answer=answer)
-                    self._outbox.wake()
-            except ForebayError as error:
-                log.error("expiry failed", extra={"code": error.code})
-            await asyncio.sleep(LONGEST_IDLE_S)
-
-    def _failed(self, request: RequestRecord, error: ForebayError, now: Instant) -> bytes:
-        call, dialect = self._admission.recall(request)
-        fields = shown_fields(
-            request.completion_window, request.deadline_at, attempt=request.attempt
-        )
-        outcome = Outcome(
-            status=RequestStatus.FAILED, finished_at=now, error=error, extension=fields
-        )
-        return encode(dialect.final(call, outcome))

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from forebay.core.clock import Clock, Instant, after
-from forebay.core.errors import ForebayError
+from forebay.lanes.wake import repeat
 from forebay.store.leases import Leases
 
 log = logging.getLogger(__name__)
@@ -36,19 +36,16 @@ class LeaseKeeper:
 
     async def run(self) -> None:
         """Renew for ever, three times in the life of a lease."""
-        while True:
-            await asyncio.sleep(self._lease_s / 3)
-            try:
-                await self._renew()
-            except ForebayError as error:
-                log.error("leases not renewed", extra={"code": error.code})
+        await repeat(self._renew, wake=asyncio.Event(), doing="the renewal of leases")
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> float:
+        pause_s = self._lease_s / 3
         if not self._held:
-            return
+            return pause_s
         asked = list(self._held)
         alive = await self._leases.renew(asked, until=self.until())
         for lease_id in asked:
             if lease_id not in alive and lease_id in self._held:
                 log.warning("lease lost", extra={"lease_id": lease_id})
                 self._held.pop(lease_id)()
+        return pause_s

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 import aiohttp
 from yarl import URL
@@ -16,7 +17,7 @@ from forebay.core.clock import Clock, Instant, after
 from forebay.core.errors import ForebayError
 from forebay.lanes.address_guard import AddressGuard, GuardedResolver
 from forebay.lanes.secret import Seal
-from forebay.lanes.wake import woken
+from forebay.lanes.wake import AFTER_FAILURE_S, repeat
 from forebay.store.deliveries import Deliveries, Delivery
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ TRY_S = 30.0
 PAUSES_S = (5.0, 30.0, 120.0)  # after the first, second and third try
 MAX_AT_ONCE = 16
 LONGEST_IDLE_S = 60.0
-AFTER_STORE_FAILURE_S = 1.0
 
 
 class Webhooks:
@@ -56,25 +56,19 @@ class Webhooks:
         """Deliver for ever; a slow receiver holds back nobody else's delivery."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                while True:
-                    self._wake.clear()
-                    wait_s = await self._begin_due(tasks)
-                    await woken(self._wake, within_s=wait_s)
+                step = partial(self._begin_due, tasks)
+                await repeat(step, wake=self._wake, doing="the outbox")
         finally:
             await self._session.close()
 
     async def _begin_due(self, tasks: asyncio.TaskGroup) -> float:
         """Begin what is due, as far as there is room; returns how long nothing else can be due."""
-        try:
-            due = await self._deliveries.due(limit=MAX_AT_ONCE + len(self._in_flight))
-            for delivery in due:
-                if len(self._in_flight) < MAX_AT_ONCE and delivery.id not in self._in_flight:
-                    self._in_flight.add(delivery.id)
-                    tasks.create_task(self._deliver(delivery))
-            next_at = await self._deliveries.next_at()
-        except ForebayError as error:
-            log.error("outbox failed", extra={"code": error.code})
-            return AFTER_STORE_FAILURE_S
+        asked_at = self._clock.now()
+        for delivery in await self._deliveries.due(limit=MAX_AT_ONCE + len(self._in_flight)):
+            if len(self._in_flight) < MAX_AT_ONCE and delivery.id not in self._in_flight:
+                self._in_flight.add(delivery.id)
+                tasks.create_task(self._deliver(delivery))
+        next_at = await self._deliveries.next_at(after=asked_at)
         if next_at is None:
             return LONGEST_IDLE_S
         return min(LONGEST_IDLE_S, max(0.0, (next_at - self._clock.now()) / 1000))
@@ -89,7 +83,7 @@ class Webhooks:
             await self._deliveries.record(delivery.id, next_at=next_at, error=error)
         except ForebayError as failure:
             log.error("webhook not recorded", extra={**fields, "code": failure.code})
-            await asyncio.sleep(AFTER_STORE_FAILURE_S)
+            await asyncio.sleep(AFTER_FAILURE_S)
         else:
             if error is None:
                 log.info("webhook delivered", extra=fields)

@@ -33,9 +33,9 @@ class Deliveries:
         rows = await self._database.read("list_due_deliveries", now=self._clock.now(), limit=limit)
         return [record(row, Delivery) for row in rows]
 
-    async def next_at(self) -> Instant | None:
-        """Return when the next delivery that is not due yet will be."""
-        (row,) = await self._database.read("next_delivery_at", now=self._clock.now())
+    async def next_at(self, *, after: Instant) -> Instant | None:
+        """Return when, after this instant, a delivery is due next."""
+        (row,) = await self._database.read("next_delivery_at", after=after)
         next_at = row["next_at"]
         return Instant(next_at) if isinstance(next_at, int) else None
 

@@ -126,9 +126,9 @@ class Requests:
         assert isinstance(band_rank, int) and isinstance(deadline_at, int)
         return band_rank, Instant(deadline_at)
 
-    async def next_pause_end(self, model: str) -> Instant | None:
-        """Return when the first of the model's pausing requests may run again."""
-        (row,) = await self._database.read("next_pause_end", model=model, now=self._clock.now())
+    async def next_pause_end(self, model: str, *, after: Instant) -> Instant | None:
+        """Return when, after this instant, one of the model's pausing requests may run again."""
+        (row,) = await self._database.read("next_pause_end", model=model, after=after)
         end = row["not_before_at"]
         return Instant(end) if isinstance(end, int) else None
 

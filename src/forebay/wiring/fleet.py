@@ -18,6 +18,7 @@ from forebay.engines.pool import Replica
 from forebay.lanes.catalogue import Catalogue, Served
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.settings import ModelSettings, Settings, SettingsInvalid
+from forebay.wiring.doors import OpenEngine
 from forebay.wiring.models import configured_model, embedded_model, found_model, windows_of
 
 # llama.cpp sees a closed connection during a long prompt only where it would write something.
@@ -36,6 +37,7 @@ class Fleet:
         dispatcher: Dispatcher,
         *,
         clock: Clock,
+        open_engine: OpenEngine,
         weights: Path | None,
         on_served: Callable[[Served], None],
     ) -> None:
@@ -43,6 +45,7 @@ class Fleet:
         self._catalogue = catalogue
         self._dispatcher = dispatcher
         self._clock = clock
+        self._open_engine = open_engine
         self._on_served = on_served
         self._windows = windows_of(settings)
         self._watches: dict[str, HealthWatch] = {}
@@ -143,7 +146,7 @@ class Fleet:
         if replica is None:
             settings = self._settings
             options = HttpEngineOptions(url=url, key=key, stall_s=settings.engine_stall_s)
-            replica = Replica(url, HttpEngine(options), slots=slots or settings.engine_slots)
+            replica = Replica(url, self._open_engine(options), slots=slots or settings.engine_slots)
             self._watch(replica)
         return replica
 

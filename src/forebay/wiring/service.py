@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from pathlib import Path
 
 from forebay.api.app import FrontDoor, Rooms, build_app
 from forebay.api.keys import KeyRing
-from forebay.core.clock import SystemClock
-from forebay.core.ids import RandomIds
 from forebay.dialects.chat import ChatDialect
 from forebay.dialects.dialect import Dialect, DialectName
 from forebay.dialects.messages import MessagesDialect
@@ -29,6 +26,7 @@ from forebay.lanes.batch.plan import Planner
 from forebay.lanes.batch.validator import Validator
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.catalogue import Catalogue, Served
+from forebay.lanes.expirer import Expirer
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.realtime import Realtime
 from forebay.lanes.secret import Seal
@@ -39,6 +37,7 @@ from forebay.settings import Settings
 from forebay.store.blobs import LocalBlobs
 from forebay.store.sqlite import DirectoryLock, SqliteDatabase
 from forebay.store.store import Store, build_store
+from forebay.wiring.doors import Doors
 from forebay.wiring.fleet import Fleet
 from forebay.wiring.models import windows_of
 from forebay.wiring.secrets import FirstKey, ensure_first_key, seal_secret
@@ -58,8 +57,9 @@ class Service:
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[Store]:
+async def opened_store(settings: Settings, doors: Doors | None = None) -> AsyncIterator[Store]:
     """Take the data directory and open what it keeps; raises `DataDirectoryInUse`."""
+    doors = doors or Doors()
     folder = settings.folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
@@ -67,23 +67,25 @@ async def opened_store(settings: Settings) -> AsyncIterator[Store]:
         stack.callback(lock.release)
         database = SqliteDatabase(folder / DATABASE_FILE)
         stack.push_async_callback(database.close)
-        ids = RandomIds()
-        blobs = LocalBlobs(folder / BLOBS_FOLDER, new_id=ids)
+        blobs = LocalBlobs(folder / BLOBS_FOLDER, new_id=doors.new_id)
         stack.callback(blobs.close)
-        yield build_store(database, blobs, clock=SystemClock(), new_id=ids)
+        yield build_store(database, blobs, clock=doors.clock, new_id=doors.new_id)
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, weights: Path | None) -> AsyncIterator[Service]:
+async def running(
+    settings: Settings, *, weights: Path | None, doors: Doors | None = None
+) -> AsyncIterator[Service]:
     """Run the service until the block is left; then unfinished work is given back.
 
     `weights` is the embedded engine's model file; None runs no embedded engine.
     """
-    async with opened_store(settings) as store:
+    doors = doors or Doors()
+    async with opened_store(settings, doors) as store:
         await store.leases.void_all()
         first_key = await ensure_first_key(settings, store.projects)
         keys = KeyRing(await store.projects.keys())
-        house = _House(settings, store, keys, weights=weights)
+        house = _House(settings, store, keys, doors, weights=weights)
         async with asyncio.TaskGroup() as tasks:
             owned = [tasks.create_task(loop()) for loop in house.loops]
             try:
@@ -107,11 +109,15 @@ class _House:
     """Every room over one store."""
 
     def __init__(
-        self, settings: Settings, store: Store, keys: KeyRing, *, weights: Path | None
+        self,
+        settings: Settings,
+        store: Store,
+        keys: KeyRing,
+        doors: Doors,
+        *,
+        weights: Path | None,
     ) -> None:
-        clock = SystemClock()
-        new_id = RandomIds()
-        chance = random.SystemRandom().random
+        clock, new_id, chance = doors.clock, doors.new_id, doors.chance
         dialects: dict[DialectName, Dialect] = {
             dialect.name: dialect
             for dialect in (ChatDialect(), ResponsesDialect(), MessagesDialect())
@@ -128,6 +134,7 @@ class _House:
         worker = BackgroundWorker(
             admission, turns, dispatcher, store, leases, webhooks, clock=clock, chance=chance
         )
+        expirer = Expirer(admission, store, webhooks, clock=clock)
         runner = LineRunner(
             admission, dialects, turns, dispatcher, clock=clock, new_id=new_id, chance=chance
         )
@@ -153,6 +160,7 @@ class _House:
             self.catalogue,
             dispatcher,
             clock=clock,
+            open_engine=doors.open_engine,
             weights=weights,
             on_served=serve,
         )
@@ -161,6 +169,7 @@ class _House:
             leases.run,
             webhooks.run,
             worker.run,
+            expirer.run,
             batch_worker.run,
             closer.run,
             lambda: self._validate(validator),

@@ -68,8 +68,9 @@ class BatchDesk:
             output_expires_after_s=None if expiry is None else expiry.seconds,
         )
         await self._store.batches.create(batch)
+        created = await self._find(caller, batch.id)
         self._on_created()
-        return self._shown(await self._find(caller, batch.id))
+        return self._shown(created)
 
     async def get(self, caller: Caller, batch_id: str) -> JsonObject:
         """Return the batch as it stands."""

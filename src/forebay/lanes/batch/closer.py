@@ -11,13 +11,12 @@ import logging
 
 from forebay.core.batches import Batch, BatchStatus
 from forebay.core.clock import Clock
-from forebay.core.errors import ForebayError
 from forebay.lanes.batch.line_runner import CANCELLED, EXPIRED, LineRunner
 from forebay.lanes.batch.lines import decode_lines
 from forebay.lanes.batch.results import ResultBuffer
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.lease_keeper import LeaseKeeper
-from forebay.lanes.wake import woken
+from forebay.lanes.wake import log_failure, repeat
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
 
@@ -48,28 +47,37 @@ class Closer:
 
     async def run(self) -> None:
         """End batches for ever."""
-        while True:
-            self._wake.clear()
-            try:
-                await self._close_all()
-            except ForebayError as error:
-                log.error("closing batches failed", extra={"code": error.code})
-            await woken(self._wake, within_s=LONGEST_IDLE_S)
+        await repeat(self._close_all, wake=self._wake, doing="closing")
 
-    async def _close_all(self) -> None:
-        batches = self._store.batches
-        for batch in await batches.in_status(BatchStatus.CANCELLING):
-            if await self._end_lines(batch, *CANCELLED) and await batches.end_cancelled(batch.id):
-                log.info("batch cancelled", extra={"batch_id": batch.id})
-        for batch in await batches.in_status(BatchStatus.IN_PROGRESS):
-            if batch.completed_count + batch.failed_count == batch.total_count:
-                await batches.finalize(batch.id)
-            elif batch.expires_at <= self._clock.now() and await self._end_lines(batch, *EXPIRED):
-                await batches.expire(batch.id)
-                log.info("batch expired", extra={"batch_id": batch.id})
-        for batch in await batches.in_status(BatchStatus.FINALIZING):
-            if await batches.complete(batch.id):
-                log.info("batch completed", extra={"batch_id": batch.id})
+    async def _close_all(self) -> float:
+        for status, close in (
+            (BatchStatus.CANCELLING, self._close_cancelled),
+            (BatchStatus.IN_PROGRESS, self._close_if_over),
+            (BatchStatus.FINALIZING, self._complete),
+        ):
+            for batch in await self._store.batches.in_status(status):
+                try:
+                    await close(batch)
+                except Exception as error:
+                    # One batch that cannot be closed must not hold back the others.
+                    log_failure("closing", error, batch_id=batch.id)
+        return LONGEST_IDLE_S
+
+    async def _close_cancelled(self, batch: Batch) -> None:
+        if await self._end_lines(batch, *CANCELLED):
+            await self._store.batches.end_cancelled(batch.id)
+            log.info("batch cancelled", extra={"batch_id": batch.id})
+
+    async def _close_if_over(self, batch: Batch) -> None:
+        if batch.completed_count + batch.failed_count == batch.total_count:
+            await self._store.batches.finalize(batch.id)
+        elif batch.expires_at <= self._clock.now() and await self._end_lines(batch, *EXPIRED):
+            await self._store.batches.expire(batch.id)
+            log.info("batch expired", extra={"batch_id": batch.id})
+
+    async def _complete(self, batch: Batch) -> None:
+        await self._store.batches.complete(batch.id)
+        log.info("batch completed", extra={"batch_id": batch.id})
 
     async def _end_lines(self, batch: Batch, code: str, message: str) -> bool:
         """Give every line without a result one that says why; False if some could not be had."""

@@ -49,6 +49,9 @@ class LineChecker:
         except (msgspec.DecodeError, UnicodeDecodeError):
             message = "This line is not parseable as valid JSON."
             return LineError("invalid_json_line", message, None, number)
+        except RecursionError:
+            message = "This line is nested too deeply."
+            return LineError("invalid_json_line", message, None, number)
         if isinstance(line.custom_id, msgspec.UnsetType):
             return _missing("custom_id", number)
         if isinstance(line.method, msgspec.UnsetType):

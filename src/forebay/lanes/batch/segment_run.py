@@ -16,7 +16,7 @@ from forebay.lanes.admission import Accepted
 from forebay.lanes.batch.line_runner import LineRunner
 from forebay.lanes.batch.lines import SegmentLine, decode_lines
 from forebay.lanes.batch.results import LineResult, ResultBuffer
-from forebay.lanes.wake import woken
+from forebay.lanes.wake import AFTER_FAILURE_S, woken
 from forebay.scheduler.dispatcher import Dispatcher, Slot
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
@@ -65,9 +65,10 @@ class SegmentRun:
                 self._has_results.set()
         except* asyncio.CancelledError:
             await self._give_back()
-        except* ForebayError as failed:
-            reason = str(failed.exceptions[0])
-            log.error("segment failed", extra={"segment_id": self._segment.id, "reason": reason})
+        except* Exception as error:
+            log.error("segment failed", extra={"segment_id": self._segment.id}, exc_info=error)
+            # Given back at once, it would be claimed and fail again at once.
+            await asyncio.sleep(AFTER_FAILURE_S)
             await self._give_back()
 
     async def _lines_left(self) -> list[tuple[int, SegmentLine]]:

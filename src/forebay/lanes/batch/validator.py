@@ -7,10 +7,9 @@ import logging
 from collections.abc import Callable
 
 from forebay.core.batches import Batch, BatchStatus
-from forebay.core.errors import ForebayError
 from forebay.dialects.batches import LineError, errors_json
 from forebay.lanes.batch.plan import Plan, Planner
-from forebay.lanes.wake import woken
+from forebay.lanes.wake import log_failure, repeat
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -33,25 +32,28 @@ class Validator:
 
     async def run(self) -> None:
         """Validate for ever."""
-        while True:
-            self._wake.clear()
+        await repeat(self._validate_all, wake=self._wake, doing="validation")
+
+    async def _validate_all(self) -> float:
+        for batch in await self._store.batches.in_status(BatchStatus.VALIDATING):
             try:
-                for batch in await self._store.batches.in_status(BatchStatus.VALIDATING):
-                    await self._validate(batch)
-            except ForebayError as error:
-                log.error("validation failed", extra={"code": error.code})
-            await woken(self._wake, within_s=LONGEST_IDLE_S)
+                await self._validate(batch)
+            except Exception as error:
+                # One input that cannot be read must not hold back the batches behind it.
+                log_failure("validation", error, batch_id=batch.id)
+        return LONGEST_IDLE_S
 
     async def _validate(self, batch: Batch) -> None:
         plan = await self._plan(batch)
+        if not plan.errors and await self._store.batches.begin(batch, plan.segments):
+            log.info("batch begun", extra={"batch_id": batch.id, "segments": len(plan.segments)})
+            self._on_begun()
+            return
         if plan.errors:
             await self._store.batches.fail(batch.id, errors=errors_json(plan.errors))
-            for segment in plan.segments:
-                await self._store.blobs.delete(segment.blob_id)
             log.info("batch failed", extra={"batch_id": batch.id, "errors": len(plan.errors)})
-        elif await self._store.batches.begin(batch, plan.segments):
-            log.info("batch begun", extra={"batch_id": batch.id, "segments": len(plan.segments)})
-        self._on_begun()
+        for segment in plan.segments:
+            await self._store.blobs.delete(segment.blob_id)
 
     async def _plan(self, batch: Batch) -> Plan:
         file = await self._store.files.get(batch.project_id, batch.input_file_id)

@@ -8,26 +8,22 @@ without a recorded result run again.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
+from functools import partial
 
 from forebay.core.batches import Batch
 from forebay.core.clock import Clock
-from forebay.core.errors import ForebayError
 from forebay.lanes.batch.line_runner import LineRunner
 from forebay.lanes.batch.results import ResultBuffer
 from forebay.lanes.batch.segment_run import SegmentRun
 from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
-from forebay.lanes.wake import woken
+from forebay.lanes.wake import repeat
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
 
-log = logging.getLogger(__name__)
-
 LONGEST_IDLE_S = 30.0
-AFTER_STORE_FAILURE_S = 1.0
 
 
 class BatchWorker:
@@ -83,23 +79,18 @@ class BatchWorker:
 
     def _begin(self, tasks: asyncio.TaskGroup, served: Served) -> None:
         wake = self._wakes[served.model.name] = asyncio.Event()
-        tasks.create_task(self._feed(served, wake))
+        step = partial(self._feed_once, served)
+        tasks.create_task(repeat(step, wake=wake, doing="the batch feeder"))
 
-    async def _feed(self, served: Served, wake: asyncio.Event) -> None:
-        while True:
-            try:
-                wake.clear()
-                claimed = await self._store.segments.claim(
-                    served.model.name, lease_expires_at=self._leases.until()
-                )
-                if claimed is not None:
-                    await self._open(*claimed).wait()
-                    continue
-                wait_s = LONGEST_IDLE_S
-            except ForebayError as error:
-                log.error("batch feeder failed", extra={"code": error.code})
-                wait_s = AFTER_STORE_FAILURE_S
-            await woken(wake, within_s=wait_s)
+    async def _feed_once(self, served: Served) -> float:
+        """Open the most urgent segment; returns how long to wait when there is none."""
+        claimed = await self._store.segments.claim(
+            served.model.name, lease_expires_at=self._leases.until()
+        )
+        if claimed is None:
+            return LONGEST_IDLE_S
+        await self._open(*claimed).wait()
+        return 0.0
 
     def _open(self, segment: SegmentRecord, batch: Batch) -> asyncio.Event:
         """Run a claimed segment beside the others; the event says when the next may be opened."""

@@ -10,7 +10,7 @@ WHERE delivery.next_at <= :now
 ORDER BY delivery.next_at LIMIT :limit;
 
 -- name: next_delivery_at
-SELECT MIN(next_at) AS next_at FROM delivery WHERE next_at > :now;
+SELECT MIN(next_at) AS next_at FROM delivery WHERE next_at > :after;
 
 -- name: record_delivery
 UPDATE delivery

@@ -29,7 +29,7 @@ ORDER BY band_rank, deadline_at, id LIMIT 1;
 
 -- name: next_pause_end
 SELECT MIN(not_before_at) AS not_before_at FROM request
-WHERE status = 'queued' AND model = :model AND not_before_at > :now;
+WHERE status = 'queued' AND model = :model AND not_before_at > :after;
 
 -- name: claim_request (sqlite)
 -- One writer at a time, so no row needs to be skipped.
@@ -44,7 +44,7 @@ WHERE id = (
 )
 RETURNING *;
 
--- name: renew_request_leases
+-- name: renew_request_leases (sqlite)
 UPDATE request SET lease_expires_at = :lease_expires_at
 WHERE lease_id IN (SELECT value FROM json_each(:lease_ids))
 RETURNING lease_id;

@@ -17,7 +17,7 @@ WHERE id = (
 )
 RETURNING *;
 
--- name: renew_segment_leases
+-- name: renew_segment_leases (sqlite)
 UPDATE segment SET lease_expires_at = :lease_expires_at
 WHERE lease_id IN (SELECT value FROM json_each(:lease_ids))
 RETURNING lease_id;

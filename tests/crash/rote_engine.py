@@ -9,11 +9,11 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
-MODEL = "scripted"
+MODEL = "rote"
 PIECES = 8
 
 
@@ -29,7 +29,7 @@ def answer_to(prompt: str) -> str:
     return "".join(pieces_of(prompt))
 
 
-class ScriptedEngine:
+class RoteEngine:
     """The engine, with counts of the turns that it began and ended.
 
     While the gate is closed, a turn gives its first piece and then waits.
@@ -66,6 +66,11 @@ class ScriptedEngine:
             prompt = "".join(part["text"] for part in prompt)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
+        with suppress(ConnectionResetError):  # whoever asked was killed, or cut it short
+            await self._answer(prompt, response)
+        return response
+
+    async def _answer(self, prompt: str, response: web.StreamResponse) -> None:
         for number, piece in enumerate(pieces_of(prompt)):
             await response.write(_chunk(choices=[_choice({"content": piece})]))
             if number == 0:
@@ -78,7 +83,6 @@ class ScriptedEngine:
         await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         await self._count(ended=1)
-        return response
 
     async def _count(self, *, begun: int = 0, ended: int = 0) -> None:
         async with self._has_changed:
@@ -88,9 +92,9 @@ class ScriptedEngine:
 
 
 @asynccontextmanager
-async def scripted_engine(*, pause_s: float = 0.01) -> AsyncIterator[ScriptedEngine]:
+async def rote_engine(*, pause_s: float = 0.01) -> AsyncIterator[RoteEngine]:
     """Run the engine on a free loopback port of this process."""
-    engine = ScriptedEngine(pause_s=pause_s)
+    engine = RoteEngine(pause_s=pause_s)
     app = web.Application()
     app.router.add_get("/v1/models", engine.models)
     app.router.add_post("/v1/chat/completions", engine.chat)

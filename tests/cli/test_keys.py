@@ -1,0 +1,149 @@
+"""`forebay keys`: through a running server, and on a data directory that nobody holds."""
+
+from __future__ import annotations
+
+import http.client
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.server_process import FOREBAY, ServerProcess, clean_environment
+
+pytestmark = pytest.mark.timeout(60)
+
+NO_ENGINE = "http://127.0.0.1:9/v1"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server whose engine is away, with the key that it made at its first start."""
+    server = ServerProcess(tmp_path_factory.mktemp("served"), "--engine", NO_ENGINE, environ={})
+    server.start()
+    yield server
+    server.end()
+
+
+def keys(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `forebay keys` on a data directory."""
+    return subprocess.run(
+        [FOREBAY, "keys", *words, "--data-dir", str(data_dir)],
+        cwd=data_dir.parent,
+        env=clean_environment({"COLUMNS": "120"}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+def created(data_dir: Path, name: str) -> str:
+    """Create a key and return it."""
+    answer = keys(data_dir, "create", "--name", name)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.strip()
+
+
+def row_of(data_dir: Path, name: str) -> list[str]:
+    """Return the cells of the row that lists a key."""
+    listed = keys(data_dir, "list")
+    assert listed.returncode == 0, listed.stderr
+    (row,) = [line for line in listed.stdout.splitlines() if f" {name} " in line]
+    return [cell.strip() for cell in row.strip("│").split("│")]
+
+
+def status_of_a_call(server: ServerProcess, key: str) -> int:
+    """Return the status with which the server answers a call with this key."""
+    connection = http.client.HTTPConnection(urlsplit(server.address).netloc, timeout=10)
+    try:
+        connection.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_key_made_through_the_server_is_let_in_at_once(server: ServerProcess) -> None:
+    assert status_of_a_call(server, created(server.data_dir, "colleague")) == 200
+
+
+def test_a_key_revoked_through_the_server_is_refused_at_once(server: ServerProcess) -> None:
+    key = created(server.data_dir, "leaver")
+    key_id = row_of(server.data_dir, "leaver")[0]
+
+    revoked = keys(server.data_dir, "revoke", key_id)
+
+    assert revoked.stdout.strip() == f"revoked {key_id}"
+    assert status_of_a_call(server, key) == 401
+    assert row_of(server.data_dir, "leaver")[-1] == "revoked"
+
+
+def test_a_listed_key_shows_its_last_four_letters_only(server: ServerProcess) -> None:
+    key = created(server.data_dir, "listed")
+
+    listed = keys(server.data_dir, "list").stdout
+
+    assert key not in listed
+    assert row_of(server.data_dir, "listed")[1:] == ["listed", key[-4:], "live"]
+
+
+def test_revoking_an_unknown_key_through_the_server_fails_in_one_line(
+    server: ServerProcess,
+) -> None:
+    answer = keys(server.data_dir, "revoke", "key_unknown")
+
+    assert answer.returncode == 1
+    assert "key_unknown" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("name", ["api_key", "secret_key", "address"])
+def test_a_file_that_tells_a_secret_is_its_owners_alone(server: ServerProcess, name: str) -> None:
+    assert stat.S_IMODE((server.data_dir / name).stat().st_mode) == 0o600
+
+
+def test_the_data_directory_is_its_owners_alone(server: ServerProcess) -> None:
+    assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
+
+
+def test_keys_are_made_and_revoked_without_a_server(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    key = created(data_dir, "early")
+    key_id, *_, state = row_of(data_dir, "early")
+
+    assert key.startswith("fb-")
+    assert state == "live"
+    assert keys(data_dir, "revoke", key_id).returncode == 0
+    assert row_of(data_dir, "early")[-1] == "revoked"
+
+
+def test_revoking_an_unknown_key_without_a_server_fails_in_one_line(tmp_path: Path) -> None:
+    answer = keys(tmp_path / "data", "revoke", "key_unknown")
+
+    assert answer.returncode == 1
+    assert answer.stderr == "forebay: there is no live key with the id key_unknown\n"
+
+
+def test_a_key_made_before_the_first_start_is_let_in_and_the_keys_can_still_be_managed(
+    tmp_path: Path,
+) -> None:
+    server = ServerProcess(tmp_path, "--engine", NO_ENGINE, environ={})
+    key = created(server.data_dir, "early")
+    try:
+        server.start()
+
+        assert status_of_a_call(server, key) == 200
+        assert keys(server.data_dir, "revoke", row_of(server.data_dir, "early")[0]).returncode == 0
+        assert status_of_a_call(server, key) == 401
+    finally:
+        server.end()
+
+
+def test_after_a_killed_server_keys_work_on_the_directory_again(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, "--engine", NO_ENGINE, environ={})
+    server.start()
+    server.kill()
+    assert (server.data_dir / "address").exists()
+
+    assert created(server.data_dir, "later").startswith("fb-")
