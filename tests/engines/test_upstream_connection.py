@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -23,12 +23,16 @@ REQUEST = b"POST / HTTP/1.1\r\n\r\n"
 STALL_S = 300.0
 
 
-class ManualLoop(asyncio.AbstractEventLoop):
+class ManualLoop:
     """A loop whose time is moved by hand; its futures belong to the loop that runs."""
 
     def __init__(self) -> None:
         self.now = 1000.0
         self.timers: list[asyncio.TimerHandle] = []
+
+    def as_loop(self) -> asyncio.AbstractEventLoop:
+        """Return this as the loop that it is as far as connections need one."""
+        return cast(asyncio.AbstractEventLoop, self)
 
     def time(self) -> float:
         return self.now
@@ -42,7 +46,7 @@ class ManualLoop(asyncio.AbstractEventLoop):
     def call_later(
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(self.now + delay, callback, args, self, context)
+        timer = asyncio.TimerHandle(self.now + delay, callback, args, self.as_loop(), context)
         self.timers.append(timer)
         return timer
 
@@ -95,7 +99,7 @@ class Line:
         self.ended: list[UpstreamConnection] = []
         self.connection = UpstreamConnection(
             UpstreamAddress.parse("http://127.0.0.1/v1"),
-            loop=self.loop,
+            loop=self.loop.as_loop(),
             stall_s=STALL_S,
             on_end=self.ended.append,
         )

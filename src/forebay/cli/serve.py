@@ -44,9 +44,9 @@ async def _serve(settings: Settings, *, ready_file: Path | None, console: Consol
 
             def ready() -> None:
                 write_private(settings.folder / ADDRESS_FILE, address)
+                show_banner(console, service, settings, address=address)
                 if ready_file is not None:
                     ready_file.write_text(address + "\n")
-                show_banner(console, service, settings, address=address)
 
             _quiet_collector()
             try:

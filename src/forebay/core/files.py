@@ -20,3 +20,7 @@ class File:
     blob_id: str | None
     created_at: Instant
     expires_at: Instant | None
+
+    def has_expired(self, now: Instant) -> bool:
+        """Tell whether the file's life is over, so that it is as good as deleted."""
+        return self.expires_at is not None and self.expires_at <= now

@@ -63,6 +63,7 @@ class HttpEngine:
             ssl_context=options.ssl_context,
             connect_s=options.connect_s,
             stall_s=options.stall_s,
+            can_reuse=options.can_reuse_connections,
         )
 
     def move(self, url: str, key: str | None) -> None:

@@ -25,11 +25,13 @@ class UpstreamPool:
         ssl_context: ssl.SSLContext | None = None,
         connect_s: float,
         stall_s: float,
+        can_reuse: bool = True,
         idle_s: float = IDLE_S,
     ) -> None:
         self._ssl_context = ssl_context
         self._connect_s = connect_s
         self._stall_s = stall_s
+        self._can_reuse = can_reuse
         self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
@@ -79,7 +81,8 @@ class UpstreamPool:
     def release(self, connection: UpstreamConnection) -> None:
         """Keep a connection that is fit for another request; close any other at once."""
         if (
-            connection.can_be_reused
+            self._can_reuse
+            and connection.can_be_reused
             and connection.address is self._address
             and connection.has_sent_all
         ):

@@ -25,7 +25,7 @@ from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.retries import Chance, pause_s
 from forebay.lanes.turns import Turns
-from forebay.lanes.wake import repeat
+from forebay.lanes.wake import log_failure, repeat
 from forebay.scheduler.dispatcher import Dispatcher, Slot
 from forebay.store.requests import RequestRecord, Settlement
 from forebay.store.store import Store
@@ -209,6 +209,9 @@ class BackgroundWorker:
             log.warning("request failed", extra={"request_id": request.id, "code": error.code})
         except LeaseLost:
             log.warning("result dropped", extra={"request_id": request.id})
+        except ForebayError as failure:
+            # Its lease runs out and is reaped: then the request runs again.
+            log_failure("giving a request back", failure, request_id=request.id)
 
     async def _stop(
         self, request: RequestRecord, accepted: Accepted | None, answer: Answer
@@ -217,12 +220,24 @@ class BackgroundWorker:
         now = self._clock.now()
         try:
             await self._store.requests.requeue(request, not_before_at=now, is_counted=False)
-        except LeaseLost:
-            # Its caller cancelled it: what was produced until then is charged.
-            if accepted is not None and answer.delta_count:
-                current = await self._store.requests.get(request.project_id, request.id)
-                if current is not None and current.status is RequestStatus.CANCELLED:
-                    usage = usage_of(accepted.call.turn, answer)
-                    await self._store.ledger.record(charge(accepted, usage, finished_at=now))
-        else:
             log.info("request given back", extra={"request_id": request.id})
+        except LeaseLost:
+            if accepted is not None:
+                await self._charge_the_cut(request, accepted, answer)
+        except ForebayError as failure:
+            log_failure("giving a request back", failure, request_id=request.id)
+
+    async def _charge_the_cut(
+        self, request: RequestRecord, accepted: Accepted, answer: Answer
+    ) -> None:
+        """Charge what was produced until the caller cancelled; a lost lease charges nothing."""
+        if not answer.delta_count:
+            return
+        try:
+            current = await self._store.requests.get(request.project_id, request.id)
+            if current is not None and current.status is RequestStatus.CANCELLED:
+                usage = usage_of(accepted.call.turn, answer)
+                entry = charge(accepted, usage, finished_at=self._clock.now())
+                await self._store.ledger.record(entry)
+        except ForebayError as failure:
+            log_failure("charging a cancelled request", failure, request_id=request.id)

@@ -35,17 +35,16 @@ class LeaseKeeper:
         self._held.pop(lease_id, None)
 
     async def run(self) -> None:
-        """Renew for ever, three times in the life of a lease."""
+        """Renew for ever, three times in the life of a lease, and reap those that ran out."""
         await repeat(self._renew, wake=asyncio.Event(), doing="the renewal of leases")
 
     async def _renew(self) -> float:
-        pause_s = self._lease_s / 3
-        if not self._held:
-            return pause_s
         asked = list(self._held)
-        alive = await self._leases.renew(asked, until=self.until())
+        alive = await self._leases.renew(asked, until=self.until()) if asked else set()
         for lease_id in asked:
             if lease_id not in alive and lease_id in self._held:
                 log.warning("lease lost", extra={"lease_id": lease_id})
                 self._held.pop(lease_id)()
-        return pause_s
+        # Work that could not be given back is held by nobody, and its lease runs out.
+        await self._leases.reap()
+        return self._lease_s / 3

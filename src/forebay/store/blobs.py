@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, Protocol, TypeVar
@@ -96,8 +97,7 @@ class LocalBlobs:
     async def create(self) -> BlobWriter:
         """Begin a blob."""
         blob_id = self._new_id("blob_")
-        file = await self.run(open, self._temporary / blob_id, "wb")
-        return _LocalWriter(self, blob_id, file)
+        return _LocalWriter(self, blob_id, self._temporary / blob_id)
 
     async def put(self, content: bytes) -> Blob:
         """Keep `content` durably as a blob."""
@@ -115,12 +115,10 @@ class LocalBlobs:
 
     async def read(self, blob_id: str) -> AsyncIterator[bytes]:
         """Return a blob in pieces."""
-        file = await self.run(open, self._path(blob_id), "rb")
-        try:
+        with ExitStack() as opened:
+            file = await self.run(lambda: opened.enter_context(self._path(blob_id).open("rb")))
             while piece := await self.run(file.read, PIECE_BYTES):
                 yield piece
-        finally:
-            file.close()
 
     async def delete(self, blob_id: str) -> None:
         """Forget a blob, if it is there."""
@@ -131,10 +129,17 @@ class LocalBlobs:
         self._threads.shutdown()
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do file work in a thread; raises `StoreFailed` when the disk does."""
+        """Do file work in a thread; raises `StoreFailed` when the disk does.
+
+        Whoever is cancelled meanwhile waits for its end, so that no file is touched after that.
+        """
         loop = asyncio.get_running_loop()
+        working = loop.run_in_executor(self._threads, lambda: work(*args, **kwargs))
         try:
-            return await loop.run_in_executor(self._threads, lambda: work(*args, **kwargs))
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            await asyncio.wait([working])
+            raise
         except OSError as error:
             raise StoreFailed(f"the disk did not do it: {error}") from error
 
@@ -162,10 +167,11 @@ class LocalBlobs:
 
 
 class _LocalWriter:
-    def __init__(self, blobs: LocalBlobs, blob_id: str, file: BinaryIO) -> None:
+    def __init__(self, blobs: LocalBlobs, blob_id: str, path: Path) -> None:
         self._blobs = blobs
         self._blob_id = blob_id
-        self._file = file
+        self._path = path
+        self._opened: BinaryIO | None = None
         self._size_bytes = 0
         self._hash = hashlib.sha256()
 
@@ -174,16 +180,23 @@ class _LocalWriter:
         await self._blobs.run(self._write, piece)
 
     async def commit(self) -> Blob:
-        await self._blobs.run(self._blobs.commit, self._blob_id, self._file)
+        await self._blobs.run(lambda: self._blobs.commit(self._blob_id, self._file()))
         return Blob(id=self._blob_id, size_bytes=self._size_bytes, sha256=self._hash.hexdigest())
 
     async def abandon(self) -> None:
         await self._blobs.run(self._discard)
 
+    def _file(self) -> BinaryIO:
+        """Return the file, opening it in the thread that works on it: nobody can lose it there."""
+        if self._opened is None:
+            self._opened = self._path.open("wb")
+        return self._opened
+
     def _write(self, piece: bytes) -> None:
         self._hash.update(piece)
-        self._file.write(piece)
+        self._file().write(piece)
 
     def _discard(self) -> None:
-        self._file.close()
-        Path(self._file.name).unlink(missing_ok=True)
+        if self._opened is not None:
+            self._opened.close()
+        self._path.unlink(missing_ok=True)

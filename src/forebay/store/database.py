@@ -21,6 +21,7 @@ class StoreFailed(ForebayError):
     """The store did not take the work, or did not answer; nothing of it was kept."""
 
     code = "store_failed"
+    is_retriable = True
 
 
 class Tx(Protocol):

@@ -149,7 +149,7 @@ class _House:
             max_requests=settings.max_batch_requests,
             max_errors=settings.max_batch_errors,
         )
-        validator = Validator(planner, store, on_begun=batch_worker.wake)
+        validator = Validator(planner, store, clock=clock, on_begun=batch_worker.wake)
 
         def serve(served: Served) -> None:
             worker.feed(served)

@@ -117,7 +117,7 @@ class FileDesk:
 
     async def _find(self, caller: Caller, file_id: str) -> File:
         file = await self._store.files.get(caller.project_id, file_id)
-        if file is None or (file.expires_at is not None and file.expires_at <= self._clock.now()):
+        if file is None or file.has_expired(self._clock.now()):
             raise NotFound(f"No such File object: {file_id}")
         return file
 

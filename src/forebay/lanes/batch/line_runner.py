@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from forebay.core.batches import Batch
@@ -46,6 +47,7 @@ class LineRunner:
         clock: Clock,
         new_id: NewId,
         chance: Chance,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._admission = admission
         self._dialects = dialects
@@ -54,6 +56,7 @@ class LineRunner:
         self._clock = clock
         self._new_id = new_id
         self._chance = chance
+        self._sleep = sleep
 
     def admit(self, batch: Batch, line: SegmentLine) -> Accepted:
         """Return the line as an accepted call; raises `RequestRejected`."""
@@ -91,7 +94,7 @@ class LineRunner:
                 failures += not isinstance(error, EngineBusy | EngineUnavailable)
                 if failures >= MAX_FAILURES:
                     return self.failed(batch, number, line, error)
-                await asyncio.sleep(pause_s(error, attempt=attempt, chance=self._chance))
+                await self._sleep(pause_s(error, attempt=attempt, chance=self._chance))
                 if self._clock.now() >= batch.expires_at:
                     return self.unanswered(number, line, *EXPIRED)
 

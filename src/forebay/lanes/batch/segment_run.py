@@ -39,6 +39,7 @@ class SegmentRun:
         buffer: ResultBuffer,
         *,
         on_progress: Callable[[], None],
+        flush_after_s: float,
     ) -> None:
         self._runner = runner
         self._dispatcher = dispatcher
@@ -47,6 +48,7 @@ class SegmentRun:
         self._batch = batch
         self._buffer = buffer
         self._on_progress = on_progress
+        self._flush_after_s = flush_after_s
         self._has_results = asyncio.Event()
         self._is_over = asyncio.Event()
         self.all_have_slots = asyncio.Event()
@@ -83,6 +85,9 @@ class SegmentRun:
         except RequestRejected as error:
             self._add(self._runner.failed(self._batch, number, line, error))
             return
+        except Exception:
+            self._add(self._broken(number, line))
+            return
         slot = await self._dispatcher.acquire(
             accepted.served.pool,
             band_rank=self._batch.band_rank,
@@ -95,11 +100,14 @@ class SegmentRun:
         try:
             result = await self._runner.run(self._batch, number, line, accepted, slot)
         except Exception:
-            # A line that breaks us must not take its segment with it, again at each attempt.
-            log.exception("batch line broke", extra={"segment_id": self._segment.id})
-            broken = ForebayError("The server had an error processing this request.")
-            result = self._runner.failed(self._batch, number, line, broken)
+            result = self._broken(number, line)
         self._add(result)
+
+    def _broken(self, number: int, line: SegmentLine) -> LineResult:
+        # A line that breaks us must not take its segment with it, again at each attempt.
+        log.exception("batch line broke", extra={"segment_id": self._segment.id})
+        broken = ForebayError("The server had an error processing this request.")
+        return self._runner.failed(self._batch, number, line, broken)
 
     def _add(self, result: LineResult) -> None:
         self._buffer.add(result)
@@ -110,7 +118,7 @@ class SegmentRun:
             await self._has_results.wait()
             self._has_results.clear()
             if not self._buffer.is_full:
-                await woken(self._is_over, within_s=FLUSH_AFTER_S)
+                await woken(self._is_over, within_s=self._flush_after_s)
             await self._buffer.flush()
             self._on_progress()
 

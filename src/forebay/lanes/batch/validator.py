@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from forebay.core.batches import Batch, BatchStatus
+from forebay.core.clock import Clock
 from forebay.dialects.batches import LineError, errors_json
 from forebay.lanes.batch.plan import Plan, Planner
 from forebay.lanes.wake import log_failure, repeat
@@ -20,9 +21,12 @@ LONGEST_IDLE_S = 30.0
 class Validator:
     """Validates batches one after the other, oldest first. `on_begun` is called after each."""
 
-    def __init__(self, planner: Planner, store: Store, *, on_begun: Callable[[], None]) -> None:
+    def __init__(
+        self, planner: Planner, store: Store, *, clock: Clock, on_begun: Callable[[], None]
+    ) -> None:
         self._planner = planner
         self._store = store
+        self._clock = clock
         self._on_begun = on_begun
         self._wake = asyncio.Event()
 
@@ -57,7 +61,7 @@ class Validator:
 
     async def _plan(self, batch: Batch) -> Plan:
         file = await self._store.files.get(batch.project_id, batch.input_file_id)
-        if file is None or file.blob_id is None:
+        if file is None or file.blob_id is None or file.has_expired(self._clock.now()):
             message = (
                 f"Cannot find file {batch.input_file_id}, "
                 "or the project does not have access to it."

@@ -15,7 +15,7 @@ from forebay.core.batches import Batch
 from forebay.core.clock import Clock
 from forebay.lanes.batch.line_runner import LineRunner
 from forebay.lanes.batch.results import ResultBuffer
-from forebay.lanes.batch.segment_run import SegmentRun
+from forebay.lanes.batch.segment_run import FLUSH_AFTER_S, SegmentRun
 from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.wake import repeat
@@ -38,6 +38,7 @@ class BatchWorker:
         *,
         clock: Clock,
         on_progress: Callable[[], None],
+        flush_after_s: float = FLUSH_AFTER_S,
     ) -> None:
         self._runner = runner
         self._dispatcher = dispatcher
@@ -45,6 +46,7 @@ class BatchWorker:
         self._leases = leases
         self._clock = clock
         self._on_progress = on_progress
+        self._flush_after_s = flush_after_s
         self._wakes: dict[str, asyncio.Event] = {}
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -102,6 +104,7 @@ class BatchWorker:
             batch,
             ResultBuffer(self._store, segment, batch, clock=self._clock),
             on_progress=self._on_progress,
+            flush_after_s=self._flush_after_s,
         )
         assert self._tasks is not None and segment.lease_id is not None
         task = self._tasks.create_task(run.run())
