@@ -62,6 +62,13 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stop_sequence: str | None = None
     usage: Usage | None = None
 
+    @property
+    def is_plain_text(self) -> bool:
+        """Whether this adds text and no other output."""
+        return bool(self.text) and not (
+            self.reasoning or self.refusal or self.tool_calls or self.logprobs
+        )
+
 
 @dataclass(slots=True)
 class ToolCall:

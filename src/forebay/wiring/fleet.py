@@ -146,7 +146,11 @@ class Fleet:
         if replica is None:
             settings = self._settings
             options = HttpEngineOptions(url=url, key=key, stall_s=settings.engine_stall_s)
-            replica = Replica(url, self._open_engine(options), slots=slots or settings.engine_slots)
+            try:
+                engine = self._open_engine(options)
+            except ValueError as error:
+                raise SettingsInvalid(f"engine {url!r}: {error}") from None
+            replica = Replica(url, engine, slots=slots or settings.engine_slots)
             self._watch(replica)
         return replica
 
