@@ -72,7 +72,7 @@ def test_the_demo_shows_the_three_modes_and_their_bill_and_leaves_nothing(
     assert os.listdir(temporary) == []
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_demo_that_is_interrupted_leaves_nothing(
     models_folder: Path, temporary: Path, ending: signal.Signals
 ) -> None:

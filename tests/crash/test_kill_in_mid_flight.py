@@ -1,4 +1,4 @@
-"""A server that is killed again and again, in the middle of everything, loses and doubles nothing."""
+"""A server killed in the middle of everything, again and again, loses and doubles nothing."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.crash.callers import MODEL, Callers, Json, write_config
+from tests.crash.callers import MODEL, Callers, write_config
 from tests.crash.kept import charges, rows_of
 from tests.crash.rote_engine import RoteEngine, answer_to, rote_engine
 from tests.server_process import KEY, ServerProcess
@@ -130,10 +130,11 @@ async def test_a_realtime_turn_that_outlasts_the_grace_is_cut_and_charged(tmp_pa
 
 async def until_nobody_is_let_in(callers: Callers) -> None:
     """Return once the server takes no new connections."""
-    body: Json = {"model": MODEL, "messages": []}
+    host, port = callers.server.address.removeprefix("http://").split(":")
     while True:
         try:
-            async with aiohttp.ClientSession() as http:
-                await http.post(f"{callers.server.address}/v1/chat/completions", json=body)
-        except aiohttp.ClientError:
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            await writer.wait_closed()
+        except ConnectionError:
             return
