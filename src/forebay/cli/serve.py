@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import socket
@@ -21,6 +22,8 @@ from forebay.core.errors import ForebayError
 from forebay.settings import Settings
 from forebay.wiring.secrets import write_private
 from forebay.wiring.service import Service, running
+
+AFTER_CUT_S = 5.0
 
 
 class PortInUse(ForebayError):
@@ -111,6 +114,12 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # Turns that were cut short charge what was delivered: the store must still be open.
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=AFTER_CUT_S)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,0 +1,249 @@
+"""The house: every room over one store, each built when it is first asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import cached_property
+from pathlib import Path
+
+from forebay.api.app import FrontDoor, Rooms, build_app
+from forebay.api.keys import KeyRing
+from forebay.dialects.chat import ChatDialect
+from forebay.dialects.dialect import Dialect, DialectName
+from forebay.dialects.messages import MessagesDialect
+from forebay.dialects.responses import ResponsesDialect
+from forebay.engines.pool import Replica
+from forebay.lanes.address_guard import AddressGuard
+from forebay.lanes.admission import Admission
+from forebay.lanes.background import Background
+from forebay.lanes.background_worker import BackgroundWorker
+from forebay.lanes.batch.batches import BatchDesk
+from forebay.lanes.batch.closer import Closer
+from forebay.lanes.batch.files import FileDesk
+from forebay.lanes.batch.line_runner import LineRunner
+from forebay.lanes.batch.plan import Planner
+from forebay.lanes.batch.validator import Validator
+from forebay.lanes.batch.worker import BatchWorker
+from forebay.lanes.catalogue import Catalogue, Served
+from forebay.lanes.expirer import Expirer
+from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.lanes.realtime import Realtime
+from forebay.lanes.secret import Seal
+from forebay.lanes.turns import Turns
+from forebay.lanes.webhooks import Webhooks
+from forebay.scheduler.dispatcher import Dispatcher
+from forebay.settings import Settings
+from forebay.store.store import Store
+from forebay.wiring.doors import Doors
+from forebay.wiring.fleet import Fleet
+from forebay.wiring.models import windows_of
+from forebay.wiring.secrets import seal_secret
+
+
+class House:
+    """Every room, and what runs in them. `weights` is the embedded engine's model file, if any."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        keys: KeyRing,
+        doors: Doors,
+        *,
+        weights: Path | None,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._keys = keys
+        self._clock = doors.clock
+        self._new_id = doors.new_id
+        self._chance = doors.chance
+        self._closing = asyncio.Event()
+        self.catalogue = Catalogue()
+        self._dispatcher = Dispatcher()
+        self.fleet = Fleet(
+            settings,
+            self.catalogue,
+            self._dispatcher,
+            clock=doors.clock,
+            open_engine=doors.open_engine,
+            weights=weights,
+            on_served=self._feed,
+        )
+
+    @property
+    def loops(self) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
+        """What runs as long as the house stands."""
+        return (
+            self.fleet.run,
+            self._leases.run,
+            self._webhooks.run,
+            self._background_worker.run,
+            self._expirer.run,
+            self._batch_worker.run,
+            self._closer.run,
+            self._validate,
+        )
+
+    @cached_property
+    def app(self) -> FrontDoor:
+        """The application that callers meet."""
+        return build_app(
+            Rooms(
+                keys=self._keys,
+                catalogue=self.catalogue,
+                dialects=self._dialects,
+                admission=self._admission,
+                realtime=self._realtime,
+                background=self._background,
+                files=self._files,
+                batches=self._batches,
+                projects=self._store.projects,
+                new_id=self._new_id,
+                max_body_bytes=self._settings.max_body_bytes,
+            )
+        )
+
+    def _feed(self, served: Served) -> None:
+        self._background_worker.feed(served)
+        self._batch_worker.feed(served)
+
+    def _trouble(self, replica: Replica) -> None:
+        self.fleet.trouble(replica)
+
+    async def _validate(self) -> None:
+        # Until an engine has told what it serves, a good batch would look wrong.
+        await self.fleet.first_probes()
+        await self._validator.run()
+
+    @cached_property
+    def _dialects(self) -> dict[DialectName, Dialect]:
+        dialects: tuple[Dialect, ...] = (ChatDialect(), ResponsesDialect(), MessagesDialect())
+        return {dialect.name: dialect for dialect in dialects}
+
+    @cached_property
+    def _admission(self) -> Admission:
+        return Admission(self.catalogue, self._dialects, clock=self._clock, new_id=self._new_id)
+
+    @cached_property
+    def _turns(self) -> Turns:
+        return Turns(self._dispatcher, on_trouble=self._trouble)
+
+    @cached_property
+    def _seal(self) -> Seal:
+        return Seal(seal_secret(self._settings))
+
+    @cached_property
+    def _leases(self) -> LeaseKeeper:
+        return LeaseKeeper(self._store.leases, clock=self._clock, lease_s=self._settings.lease_s)
+
+    @cached_property
+    def _webhooks(self) -> Webhooks:
+        guard = AddressGuard(self._settings.networks)
+        return Webhooks(self._store.deliveries, clock=self._clock, seal=self._seal, guard=guard)
+
+    @cached_property
+    def _realtime(self) -> Realtime:
+        return Realtime(
+            self._turns,
+            self._store,
+            clock=self._clock,
+            reject_after_s=self._settings.reject_after_s,
+            sync_timeout_s=self._settings.sync_timeout_s,
+        )
+
+    @cached_property
+    def _background(self) -> Background:
+        return Background(
+            self._admission,
+            self._store,
+            self._background_worker,
+            self._webhooks,
+            clock=self._clock,
+            seal=self._seal,
+            expiry_s=self._settings.background_expiry_s,
+        )
+
+    @cached_property
+    def _background_worker(self) -> BackgroundWorker:
+        return BackgroundWorker(
+            self._admission,
+            self._turns,
+            self._dispatcher,
+            self._store,
+            self._leases,
+            self._webhooks,
+            clock=self._clock,
+            chance=self._chance,
+        )
+
+    @cached_property
+    def _expirer(self) -> Expirer:
+        return Expirer(self._admission, self._store, self._webhooks, clock=self._clock)
+
+    @cached_property
+    def _files(self) -> FileDesk:
+        return FileDesk(
+            self._store,
+            clock=self._clock,
+            new_id=self._new_id,
+            max_file_bytes=self._settings.max_file_bytes,
+        )
+
+    @cached_property
+    def _batches(self) -> BatchDesk:
+        return BatchDesk(
+            self._store,
+            clock=self._clock,
+            new_id=self._new_id,
+            windows=windows_of(self._settings),
+            currency=self._settings.currency,
+            expiry_s=self._settings.batch_expiry_s,
+            on_created=self._validator.wake,
+            on_cancelled=self._closing.set,
+        )
+
+    @cached_property
+    def _validator(self) -> Validator:
+        planner = Planner(
+            self.catalogue,
+            self._store.blobs,
+            max_requests=self._settings.max_batch_requests,
+            max_errors=self._settings.max_batch_errors,
+        )
+        return Validator(planner, self._store, clock=self._clock, on_begun=self._batch_worker.wake)
+
+    @cached_property
+    def _line_runner(self) -> LineRunner:
+        return LineRunner(
+            self._admission,
+            self._dialects,
+            self._turns,
+            self._dispatcher,
+            clock=self._clock,
+            new_id=self._new_id,
+            chance=self._chance,
+        )
+
+    @cached_property
+    def _batch_worker(self) -> BatchWorker:
+        return BatchWorker(
+            self._line_runner,
+            self._dispatcher,
+            self._store,
+            self._leases,
+            clock=self._clock,
+            on_progress=self._closing.set,
+        )
+
+    @cached_property
+    def _closer(self) -> Closer:
+        return Closer(
+            self._batch_worker,
+            self._line_runner,
+            self._store,
+            self._leases,
+            clock=self._clock,
+            wake=self._closing,
+        )
