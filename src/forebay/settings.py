@@ -155,7 +155,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(Settings):
         text = environ.get(PREFIX + field.name.upper())
-        if text is not None:
+        # Kubernetes gives every pod FOREBAY_PORT=tcp://... when a service is named forebay.
+        if text is not None and not text.startswith("tcp://"):
             is_list = field.type == list[str]
             values[field.name] = _listed(text) if is_list else text
     return values

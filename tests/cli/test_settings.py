@@ -147,3 +147,7 @@ def test_a_network_that_is_none_is_refused_by_its_settings_name(tmp_path: Path) 
 def test_weights_are_kept_with_the_data_unless_another_folder_is_named() -> None:
     assert Settings(data_dir="/data").models_folder == Path("/data/models")
     assert Settings(data_dir="/data", models_dir="/models").models_folder == Path("/models")
+
+
+def test_what_kubernetes_puts_into_the_environment_is_no_port() -> None:
+    assert load_settings({}, {"FOREBAY_PORT": "tcp://10.0.0.7:8088"}).port == Settings().port

@@ -25,6 +25,8 @@ from forebay.wiring.service import Service, running
 
 AFTER_CUT_S = 5.0
 
+BACKLOG = 2048
+
 
 class PortInUse(ForebayError):
     """The address cannot be listened on."""
@@ -68,6 +70,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        # Two that start together both may bind; only one of them can listen.
+        listening.listen(BACKLOG)
     except OSError as error:
         raise PortInUse(
             f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}); "
@@ -92,7 +96,7 @@ def _config(service: Service, settings: Settings) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=2048,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=round(settings.shutdown_grace_s),
     )
 
