@@ -86,6 +86,7 @@ class ScriptedEngine:
         self.models_used: list[str] = []
         self.ended: list[str] = []
         self.cancelled: list[str] = []
+        self.has_ended = asyncio.Event()
         self.was_cancelled = asyncio.Event()
         self.in_flight = 0
         self.most_in_flight = 0
@@ -112,6 +113,7 @@ class ScriptedEngine:
                     case deltas:
                         yield deltas
             self.ended.append(prompt_of(turn))
+            self.has_ended.set()
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled.append(prompt_of(turn))
             self.was_cancelled.set()
@@ -142,6 +144,12 @@ def prompt_of(turn: Turn) -> str:
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content)
     return str(content)
+
+
+async def looped(times: int = 20) -> None:
+    """Let everything that is ready run, and what that makes ready, so many times over."""
+    for _ in range(times):
+        await asyncio.sleep(0)
 
 
 async def until(look: Callable[[], Awaitable[T | None]]) -> T:

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import anthropic
 import httpx2
-import openai
 import pytest
+from anthropic import AsyncAnthropic
+from openai import AsyncOpenAI
 
 from forebay.settings import ModelSettings, PriceSettings, Settings
 from forebay.wiring.doors import Doors
 from forebay.wiring.service import Service, opened_store, running
-from tests.conftest import OTHER_PROJECT
 from tests.api.transport import AppTransport
+from tests.conftest import OTHER_PROJECT
 from tests.fakes import CountingIds, ManualClock, ScriptedEngine
 
 T = TypeVar("T")
@@ -36,10 +36,10 @@ class Front:
 
     service: Service
     http: httpx2.AsyncClient
-    openai: openai.AsyncOpenAI
-    anthropic: anthropic.AsyncAnthropic
+    openai: AsyncOpenAI
+    anthropic: AsyncAnthropic
 
-    def openai_as(self, key: str) -> openai.AsyncOpenAI:
+    def openai_as(self, key: str) -> AsyncOpenAI:
         """Return OpenAI's client with another key."""
         return self.openai.with_options(api_key=key)
 
@@ -59,6 +59,8 @@ def settings(tmp_path: Path) -> Settings:
         api_key=KEY,
         max_body_bytes=MAX_BODY_BYTES,
         max_file_bytes=MAX_FILE_BYTES,
+        reject_after_s=0.02,
+        sync_timeout_s=0.03,
         models={
             MODEL: ModelSettings(
                 engines=["http://engine/v1"],
@@ -89,14 +91,14 @@ async def front(
             yield Front(
                 service=service,
                 http=http,
-                openai=openai.AsyncOpenAI(
+                openai=AsyncOpenAI(
                     api_key=KEY,
                     base_url=f"{BASE_URL}/v1",
                     http_client=plain,
                     max_retries=0,
                     _strict_response_validation=True,
                 ),
-                anthropic=anthropic.AsyncAnthropic(
+                anthropic=AsyncAnthropic(
                     api_key=KEY,
                     base_url=BASE_URL,
                     http_client=plain,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +94,27 @@ async def test_abandoning_leaves_nothing(blobs: LocalBlobs, folder: Path) -> Non
     await writer.write(b"half")
     await writer.abandon()
     assert files_in(folder) == []
+
+
+async def test_a_writer_that_is_cancelled_can_still_be_abandoned(folder: Path) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def slow(_: int) -> None:
+        reached.set()
+        go_on.wait()
+
+    blobs = LocalBlobs(folder, new_id=CountingIds(), sync=slow)
+    writer = await blobs.create()
+    await writer.write(b"half")
+    committing = asyncio.create_task(writer.commit())
+    await asyncio.to_thread(reached.wait)
+    committing.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await committing
+    await writer.abandon()
+    blobs.close()
+    assert not (folder / "incoming" / files_in(folder)[0]).exists()
 
 
 async def test_what_a_crash_left_is_swept_at_the_next_start(

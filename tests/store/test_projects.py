@@ -27,7 +27,7 @@ async def test_the_secret_is_nowhere_in_the_files(
 ) -> None:
     await store.projects.add_key(DEFAULT_PROJECT, secret=SECRET, name="mine")
     await database.close()
-    contents = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    contents = _contents(tmp_path)
     assert any(hash_secret(SECRET).encode() in content for content in contents)
     assert not any(SECRET.encode() in content for content in contents)
 
@@ -57,3 +57,7 @@ async def test_a_key_is_revoked_once_and_for_good(store: Store) -> None:
 async def test_adding_a_project_again_changes_nothing(store: Store) -> None:
     await store.projects.add_project(DEFAULT_PROJECT, name="another name")
     assert await store.projects.has_project(DEFAULT_PROJECT)
+
+
+def _contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -279,7 +280,7 @@ async def test_deleting_what_has_ended_keeps_its_charge(store: Store) -> None:
 async def test_another_project_sees_cancels_and_deletes_nothing(store: Store) -> None:
     await enqueue(store)
     request = await kept(store)
-    foreign = RequestRecord(**{**_fields(request), "project_id": OTHER_PROJECT})
+    foreign = replace(request, project_id=OTHER_PROJECT)
     assert await store.requests.get(OTHER_PROJECT, "resp_1") is None
     assert not await cancel(store, foreign)
     await store.requests.settle(await claimed(store), completed())
@@ -334,9 +335,3 @@ async def test_a_lost_lease_puts_nothing_into_the_outbox(store: Store) -> None:
     with pytest.raises(LeaseLost):
         await store.requests.settle(stale, completed())
     assert await store.deliveries.due(limit=9) == []
-
-
-def _fields(request: RequestRecord) -> dict[str, object]:
-    return {name: getattr(request, name) for name in RequestRecord.__dataclass_fields__}
-
-

@@ -12,7 +12,7 @@ WHERE id = (
     SELECT segment.id FROM segment JOIN batch ON batch.id = segment.batch_id
     WHERE
         segment.status = 'waiting' AND segment.model = :model AND batch.status = 'in_progress'
-        AND batch.expires_at > 0 * :now
+        AND batch.expires_at > :now
     ORDER BY segment.band_rank, segment.deadline_at, segment.batch_id, segment.ordinal LIMIT 1
 )
 RETURNING *;

@@ -1,0 +1,229 @@
+"""The lanes over a real store and a scripted engine, joined by hand, each loop run when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from fractions import Fraction
+from typing import Any
+
+from forebay.core.clock import Instant
+from forebay.core.lanes import Lane
+from forebay.core.models import Model
+from forebay.core.money import Price, PriceList
+from forebay.core.projects import DEFAULT_PROJECT
+from forebay.core.windows import DEFAULT_WINDOWS, Band, CompletionWindow
+from forebay.dialects.chat import ChatDialect
+from forebay.dialects.dialect import Dialect, DialectName
+from forebay.dialects.messages import MessagesDialect
+from forebay.dialects.responses import ResponsesDialect
+from forebay.dialects.turn import JsonObject
+from forebay.engines.pool import Replica
+from forebay.lanes.address_guard import AddressGuard
+from forebay.lanes.admission import Accepted, Admission, Caller
+from forebay.lanes.background import Background
+from forebay.lanes.background_worker import BackgroundWorker
+from forebay.lanes.batch.batches import BatchDesk
+from forebay.lanes.batch.closer import Closer
+from forebay.lanes.batch.files import FileDesk
+from forebay.lanes.batch.line_runner import LineRunner
+from forebay.lanes.batch.plan import Planner
+from forebay.lanes.batch.validator import Validator
+from forebay.lanes.batch.worker import BatchWorker
+from forebay.lanes.catalogue import Catalogue, Served
+from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.lanes.realtime import Realtime
+from forebay.lanes.secret import Seal
+from forebay.lanes.turns import Turns
+from forebay.lanes.webhooks import Webhooks
+from forebay.scheduler.dispatcher import Dispatcher
+from forebay.store.requests import RequestRecord
+from forebay.store.store import Store
+from tests.fakes import CountingIds, ManualClock, ScriptedEngine, until
+
+CALLER = Caller(project_id=DEFAULT_PROJECT, key_id="key_1")
+PRICE = Price(input=1_000_000, cached=500_000, output=2_000_000)
+HOUR = CompletionWindow(
+    name="1h",
+    seconds=3600,
+    band=Band.BULK,
+    price_factor=Fraction(1, 4),
+    lanes=frozenset({Lane.BATCH}),
+)
+LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
+
+
+class House:
+    """Every lane. Replicas of "tiny" are added by `add_replica`; the first one has two slots."""
+
+    def __init__(
+        self, store: Store, clock: ManualClock, new_id: CountingIds, engine: ScriptedEngine
+    ) -> None:
+        self.store, self.clock, self.new_id, self.engine = store, clock, new_id, engine
+        self.dispatcher = Dispatcher()
+        self.catalogue = Catalogue()
+        self.dialects: dict[DialectName, Dialect] = {
+            dialect.name: dialect
+            for dialect in (ChatDialect(), ResponsesDialect(), MessagesDialect())
+        }
+        self.troubled: list[Replica] = []
+        self.pauses_s: list[float] = []
+        self.turns = Turns(self.dispatcher, on_trouble=self.troubled.append)
+        self.seal = Seal(b"secret")
+        self.admission = Admission(self.catalogue, self.dialects, clock=clock, new_id=new_id)
+        self.leases = LeaseKeeper(store.leases, clock=clock, lease_s=60)
+        self.webhooks = Webhooks(
+            store.deliveries, clock=clock, seal=self.seal, guard=AddressGuard((LOOPBACK,))
+        )
+        self.worker = BackgroundWorker(
+            self.admission,
+            self.turns,
+            self.dispatcher,
+            store,
+            self.leases,
+            self.webhooks,
+            clock=clock,
+            chance=lambda: 1.0,
+        )
+        self.background = Background(
+            self.admission,
+            store,
+            self.worker,
+            self.webhooks,
+            clock=clock,
+            seal=self.seal,
+            expiry_s=86_400,
+        )
+        self._join_batches()
+        self.served = self.serve("tiny")
+        self.replica = self.add_replica(engine)
+
+    def _join_batches(self) -> None:
+        store, clock, new_id = self.store, self.clock, self.new_id
+        self.runner = LineRunner(
+            self.admission,
+            self.dialects,
+            self.turns,
+            self.dispatcher,
+            clock=clock,
+            new_id=new_id,
+            chance=lambda: 1.0,
+            sleep=self.pause,
+        )
+        self.closing = asyncio.Event()
+        self.batch_worker = BatchWorker(
+            self.runner,
+            self.dispatcher,
+            store,
+            self.leases,
+            clock=clock,
+            on_progress=self.closing.set,
+            flush_after_s=0.005,
+        )
+        self.closer = Closer(
+            self.batch_worker, self.runner, store, self.leases, clock=clock, wake=self.closing
+        )
+        planner = Planner(self.catalogue, store.blobs, max_requests=1000, max_errors=5)
+        self.validator = Validator(planner, store, clock=clock, on_begun=self.batch_worker.wake)
+        self.files = FileDesk(store, clock=clock, new_id=new_id, max_file_bytes=10**7)
+        self.batches = BatchDesk(
+            store,
+            clock=clock,
+            new_id=new_id,
+            windows=(*DEFAULT_WINDOWS, HOUR),
+            currency="USD",
+            expiry_s=86_400,
+            on_created=self.validator.wake,
+            on_cancelled=self.closing.set,
+        )
+
+    def serve(self, name: str, **others: Any) -> Served:
+        """Serve a model, and feed the workers with its work."""
+        values: dict[str, Any] = {
+            "name": name,
+            "aliases": (f"{name}-alias",),
+            "windows": (*DEFAULT_WINDOWS, HOUR),
+            "prices": PriceList(asap=PRICE),
+            "currency": "USD",
+            "created_at": Instant(0),
+        }
+        served = self.catalogue.add(Model(**(values | others)))
+        self.worker.feed(served)
+        self.batch_worker.feed(served)
+        return served
+
+    def add_replica(
+        self, engine: ScriptedEngine, *, slots: int = 2, served: Served | None = None
+    ) -> Replica:
+        """Add a replica that is well."""
+        pool = (served or self.served).pool
+        replica = Replica(f"replica {len(pool.members)}", engine, slots=slots)
+        pool.add(replica, model="engine-name")
+        self.dispatcher.mark_up(replica)
+        return replica
+
+    def realtime(self, *, reject_after_s: float = 0.01, sync_timeout_s: float = 0.02) -> Realtime:
+        """Return the realtime lane with this patience."""
+        return Realtime(
+            self.turns,
+            self.store,
+            clock=self.clock,
+            reject_after_s=reject_after_s,
+            sync_timeout_s=sync_timeout_s,
+        )
+
+    def admit(self, prompt: str = "hi", **others: object) -> Accepted:
+        """Return an accepted response call; it is not stored unless asked."""
+        body: JsonObject = {"model": "tiny", "input": prompt, "store": False}
+        return self.admission.admit(DialectName.RESPONSES, body | others, CALLER)
+
+    async def submit(self, prompt: str = "hi", **others: object) -> str:
+        """Submit a background response and return its id."""
+        accepted = self.admit(prompt, background=True, **others)
+        return str((await self.background.submit(accepted))["id"])
+
+    async def kept(self, request_id: str) -> RequestRecord:
+        """Return a request as it is kept, which it must be."""
+        request = await self.store.requests.get(DEFAULT_PROJECT, request_id)
+        assert request is not None
+        return request
+
+    async def ended(self, request_id: str) -> RequestRecord:
+        """Return a request once it has ended."""
+
+        async def look() -> RequestRecord | None:
+            request = await self.kept(request_id)
+            return request if request.finished_at is not None else None
+
+        return await until(look)
+
+    async def charges(self) -> tuple[int, int]:
+        """Return the number and the sum of the default project's charges."""
+        count, _, cost_nanos = await self.store.ledger.total(DEFAULT_PROJECT)
+        return count, cost_nanos
+
+    async def pause(self, seconds: float) -> None:
+        """Move the clock instead of waiting."""
+        self.pauses_s.append(seconds)
+        self.clock.move(seconds)
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def running(*loops: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run these loops until the block is left."""
+
+    async def run(loop: Callable[[], Awaitable[None]]) -> None:
+        with suppress(asyncio.CancelledError):
+            await loop()
+
+    tasks = [asyncio.create_task(run(loop)) for loop in loops]
+    await asyncio.sleep(0)  # a task that is cancelled before its first step runs nothing
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
