@@ -13,9 +13,10 @@ import pytest
 from forebay.core.money import Usage
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.store.database import StoreFailed
+from forebay.store.directory_lock import DataDirectoryInUse, DirectoryLock
 from forebay.store.ledger import entry_row
 from forebay.store.queries import load_queries
-from forebay.store.sqlite import DataDirectoryInUse, DirectoryLock, SqliteDatabase, connect
+from forebay.store.sqlite import SqliteDatabase, connect
 from forebay.store.store import Store
 from tests.store.makers import charge_count, entry
 

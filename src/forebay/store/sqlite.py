@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
-from forebay.core.errors import ForebayError
 from forebay.store.database import Operation, Row, StoreFailed, Tx, Value
 from forebay.store.queries import Query, load_migrations, load_queries
 
@@ -33,15 +32,6 @@ MAX_TOGETHER = 64  # rows in one insert; each count is a statement of its own, k
 
 # What one bad row raises: it breaks a constraint, or holds a value that SQLite cannot hold.
 ROW_REFUSED = (sqlite3.IntegrityError, OverflowError, ValueError)
-
-
-class DataDirectoryInUse(ForebayError):
-    """Another server holds the data directory."""
-
-    code = "data_directory_in_use"
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"the data directory {folder} is in use by another forebay server")
 
 
 @dataclass(slots=True)
@@ -58,22 +48,6 @@ class _Append:
 
 
 _Outcome = tuple[asyncio.Future[object], object, BaseException | None]
-
-
-class DirectoryLock:
-    """Holds a data directory for one process. The lock is SQLite's own, so it dies with us."""
-
-    def __init__(self, folder: Path) -> None:
-        self._connection = connect(folder / "lock.sqlite")
-        try:
-            self._connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            self._connection.close()
-            raise DataDirectoryInUse(folder) from None
-
-    def release(self) -> None:
-        """Let another process have the directory."""
-        self._connection.close()
 
 
 class SqliteDatabase:

@@ -13,7 +13,8 @@ from forebay.api.keys import KeyRing
 from forebay.lanes.catalogue import Catalogue
 from forebay.settings import Settings
 from forebay.store.blobs import LocalBlobs
-from forebay.store.sqlite import DirectoryLock, SqliteDatabase
+from forebay.store.directory_lock import DirectoryLock
+from forebay.store.sqlite import SqliteDatabase
 from forebay.store.store import Store, build_store
 from forebay.wiring.doors import Doors
 from forebay.wiring.fleet import Fleet
