@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from forebay.core.clock import after
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.store.store import Store
 from tests.conftest import OTHER_PROJECT
+from tests.fakes import START, ManualClock
 from tests.store.makers import new_file
 
 
@@ -46,3 +48,18 @@ async def test_deleting_the_last_name_of_a_blob_tells_it(store: Store) -> None:
     assert await store.files.delete(DEFAULT_PROJECT, "file-1") == (True, None)
     assert await store.files.delete(DEFAULT_PROJECT, "file-2") == (True, "blob_1")
     assert await store.files.delete(DEFAULT_PROJECT, "file-2") == (False, None)
+
+
+async def test_files_are_listed_from_either_end(store: Store) -> None:
+    for name in ("file-1", "file-2", "file-3"):
+        await store.files.add(new_file(name))
+    found = await store.files.page(
+        DEFAULT_PROJECT, purpose=None, after="file-1", limit=9, is_oldest_first=True
+    )
+    assert [item.id for item in found] == ["file-2", "file-3"]
+
+
+async def test_an_expired_file_is_not_listed(store: Store, clock: ManualClock) -> None:
+    await store.files.add(new_file("file-1", expires_at=after(START, 60)))
+    clock.move(60)
+    assert await store.files.page(DEFAULT_PROJECT, purpose=None, after=None, limit=9) == []

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.api.multipart import MultipartReader, PartBegin, field_text, part_pieces
-from forebay.api.routes import json_response, limit_of
+from forebay.api.routes import is_oldest_first, json_response, limit_of
 from forebay.core.errors import InvalidParameter, MissingParameter
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.admission import Caller
@@ -34,6 +34,7 @@ def file_routes(keys: KeyRing, files: FileDesk) -> list[Route]:
                 purpose=query.get("purpose"),
                 after=query.get("after"),
                 limit=limit_of(request, default=10_000, most=10_000),
+                is_oldest_first=is_oldest_first(request),
             )
         )
 

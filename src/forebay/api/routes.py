@@ -88,3 +88,11 @@ def limit_of(request: Request, *, default: int, most: int) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise InvalidParameter(f"'limit' must be a number from 1 to {most}.", param="limit")
     return int(text)
+
+
+def is_oldest_first(request: Request) -> bool:
+    """Return whether the query's `order` is `asc`; raises `InvalidParameter` for another word."""
+    order = request.query_params.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise InvalidParameter("'order' must be 'asc' or 'desc'.", param="order")
+    return order == "asc"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forebay.core.clock import Clock
 from forebay.core.files import File
 from forebay.store.database import Database, Tx
 from forebay.store.records import record
@@ -10,8 +11,9 @@ from forebay.store.records import record
 class Files:
     """The files in a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def add(self, file: File) -> None:
         """Keep a file whose blob is already on disk."""
@@ -27,11 +29,22 @@ class Files:
         return record(rows[0], File) if rows else None
 
     async def page(
-        self, project_id: str, *, purpose: str | None, after: str | None, limit: int
+        self,
+        project_id: str,
+        *,
+        purpose: str | None,
+        after: str | None,
+        limit: int,
+        is_oldest_first: bool = False,
     ) -> list[File]:
-        """Return the project's files, newest first, that come after the file `after`."""
+        """Return the project's live files that come after the file `after` in that order."""
         rows = await self._database.read(
-            "list_files", project_id=project_id, purpose=purpose, after=after, limit=limit
+            "list_files_oldest_first" if is_oldest_first else "list_files_newest_first",
+            project_id=project_id,
+            purpose=purpose,
+            after=after,
+            limit=limit,
+            now=self._clock.now(),
         )
         return [record(row, File) for row in rows]
 

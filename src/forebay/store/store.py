@@ -41,7 +41,7 @@ def build_store(database: Database, blobs: Blobs, *, clock: Clock, new_id: NewId
         ledger=Ledger(database),
         leases=Leases(database, clock=clock),
         deliveries=Deliveries(database, clock=clock),
-        files=Files(database),
+        files=Files(database, clock=clock),
         batches=Batches(database, clock=clock, new_id=new_id),
         segments=Segments(database, clock=clock, new_id=new_id),
         blobs=blobs,

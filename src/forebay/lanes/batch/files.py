@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from forebay.core.clock import Clock, after
-from forebay.core.errors import BodyTooLarge, InvalidParameter, NotFound
+from forebay.core.errors import BodyTooLarge, ForebayError, InvalidParameter, NotFound
 from forebay.core.files import File
 from forebay.core.ids import NewId
 from forebay.dialects.files import file_object, page
@@ -73,7 +73,11 @@ class FileDesk:
             created_at=now,
             expires_at=None if life_s is None else after(now, life_s),
         )
-        await self._store.files.add(file)
+        try:
+            await self._store.files.add(file)
+        except ForebayError:
+            await self._store.blobs.delete(blob.id)
+            raise
         return file_object(file)
 
     async def get(self, caller: Caller, file_id: str) -> JsonObject:
@@ -81,11 +85,21 @@ class FileDesk:
         return file_object(await self._find(caller, file_id))
 
     async def page(
-        self, caller: Caller, *, purpose: str | None, after: str | None, limit: int
+        self,
+        caller: Caller,
+        *,
+        purpose: str | None,
+        after: str | None,
+        limit: int,
+        is_oldest_first: bool = False,
     ) -> JsonObject:
-        """Return a page of the project's files, newest first."""
+        """Return a page of the project's live files."""
         found = await self._store.files.page(
-            caller.project_id, purpose=purpose, after=after, limit=limit + 1
+            caller.project_id,
+            purpose=purpose,
+            after=after,
+            limit=limit + 1,
+            is_oldest_first=is_oldest_first,
         )
         return page([file_object(file) for file in found[:limit]], has_more=len(found) > limit)
 

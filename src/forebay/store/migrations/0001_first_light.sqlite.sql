@@ -147,6 +147,8 @@ CREATE TABLE batch (
 
 CREATE INDEX batch_listing ON batch (project_id, id);
 CREATE INDEX batch_status ON batch (status, id);
+CREATE UNIQUE INDEX batch_output_file ON batch (output_file_id) WHERE output_file_id IS NOT NULL;
+CREATE UNIQUE INDEX batch_error_file ON batch (error_file_id) WHERE error_file_id IS NOT NULL;
 
 CREATE TABLE segment (
     id TEXT PRIMARY KEY,

@@ -12,12 +12,19 @@ UPDATE file SET size_bytes = size_bytes + :size_bytes WHERE id = :id;
 -- name: get_file
 SELECT * FROM file WHERE id = :id AND project_id = :project_id;
 
--- name: list_files
+-- name: list_files_newest_first
 SELECT * FROM file
 WHERE
     project_id = :project_id AND (:purpose IS NULL OR purpose = :purpose)
-    AND (:after IS NULL OR id < :after)
+    AND (:after IS NULL OR id < :after) AND (expires_at IS NULL OR expires_at > :now)
 ORDER BY id DESC LIMIT :limit;
+
+-- name: list_files_oldest_first
+SELECT * FROM file
+WHERE
+    project_id = :project_id AND (:purpose IS NULL OR purpose = :purpose)
+    AND (:after IS NULL OR id > :after) AND (expires_at IS NULL OR expires_at > :now)
+ORDER BY id LIMIT :limit;
 
 -- name: delete_file
 DELETE FROM file WHERE id = :id AND project_id = :project_id RETURNING blob_id;
