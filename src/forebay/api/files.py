@@ -16,6 +16,8 @@ from forebay.lanes.admission import Caller
 from forebay.lanes.batch.files import FileDesk
 from forebay.store.blobs import BlobWriter
 
+MAX_FIELDS = 32
+
 
 def file_routes(keys: KeyRing, files: FileDesk) -> list[Route]:
     """Return the routes under `/v1/files`."""
@@ -70,6 +72,8 @@ async def _upload(request: Request, caller: Caller, files: FileDesk) -> JsonObje
         async for event in events:
             if not isinstance(event, PartBegin):
                 continue
+            if len(fields) > MAX_FIELDS:
+                raise InvalidParameter("The form has too many fields.")
             if event.filename is None:
                 fields[event.name] = await field_text(events)
             elif event.name == "file" and writer is None:

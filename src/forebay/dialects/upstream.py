@@ -19,6 +19,8 @@ from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece, Turn
 from forebay.dialects.wire import encode
 
+# What decoding raises for bytes that are no JSON, no UTF-8, nested too deeply, or of another shape.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
 
@@ -143,7 +145,7 @@ class ChunkReader:
             # A raw line feed cannot stand inside JSON text, so this splits nothing but events.
             try:
                 chunks = _chunks.decode(b"[" + body.replace(b"\n\ndata: ", b",") + b"]")
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 pass
             else:
                 self.is_done = self.is_done or is_done
@@ -162,7 +164,7 @@ class ChunkReader:
                 continue
             try:
                 chunks.append(_chunk.decode(data))
-            except msgspec.MsgspecError as error:
+            except UNREADABLE as error:
                 raise EngineFailed(f"the engine sent an unreadable event: {error}") from None
         return chunks
 
@@ -294,7 +296,7 @@ class _ErrorBody(msgspec.Struct):
 def _message_of(body: bytes) -> str:
     try:
         shape = msgspec.json.decode(body, type=_ErrorBody)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return "no readable reason"
     detail = shape.error if isinstance(shape.error, str) else shape.error.message
     return (detail or shape.message or "no reason given")[:2000]

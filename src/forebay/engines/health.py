@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from forebay.core.errors import EngineError
 from forebay.engines.pool import Replica
 
 log = logging.getLogger(__name__)
@@ -18,6 +17,9 @@ log = logging.getLogger(__name__)
 WELL_PAUSE_S = 30.0
 MIN_DOWN_PAUSE_S = 0.5
 MAX_DOWN_PAUSE_S = 10.0
+MAX_FAILURES = 3
+MIN_REST_S = 2.0
+MAX_REST_S = 30.0
 
 
 class HealthWatch:
@@ -45,6 +47,7 @@ class HealthWatch:
         pause_s = MIN_DOWN_PAUSE_S
         while True:
             self._suspicion.clear()
+            await self._rest()
             is_well = await self._probe()
             self.has_probed.set()
             if is_well:
@@ -59,11 +62,26 @@ class HealthWatch:
             except TimeoutError:
                 pass
 
+    async def _rest(self) -> None:
+        """Take a replica out for a while that answers probes but fails turn after turn.
+
+        Failing is quick, so such a replica always looks free and would draw all work to itself.
+        The last one of a pool is never taken out: then a caller's bad prompts could stop a model.
+        """
+        replica = self._replica
+        excess = replica.failures - MAX_FAILURES
+        if excess >= 0 and replica.is_up and replica.is_spare:
+            rest_s = min(MIN_REST_S * 2.0 ** min(excess, 16), MAX_REST_S)
+            log.warning("replica rests", extra={"replica": replica.name, "seconds": rest_s})
+            self._on_down(replica, f"it failed {replica.failures} turns in a row")
+            await asyncio.sleep(rest_s)
+
     async def _probe(self) -> bool:
         replica = self._replica
         try:
             models = await replica.engine.models()
-        except EngineError as error:
+        except Exception as error:
+            # Whatever it answered, it must not take the service with it.
             if replica.is_up or replica.last_error is None:
                 log.warning("replica down", extra={"replica": replica.name, "reason": str(error)})
             self._on_down(replica, str(error))

@@ -17,7 +17,7 @@ import msgspec
 
 from forebay.core.errors import EngineError, EngineFailed, EngineUnavailable, ForebayError
 from forebay.dialects.turn import Delta, JsonObject, Turn
-from forebay.dialects.upstream import ChunkReader, encode_turn, engine_error
+from forebay.dialects.upstream import UNREADABLE, ChunkReader, encode_turn, engine_error
 from forebay.engines.upstream_address import UpstreamAddress
 from forebay.engines.upstream_connection import UpstreamConnection, UpstreamDropped
 from forebay.engines.upstream_pool import UpstreamPool
@@ -127,7 +127,7 @@ class HttpEngine:
             raise EngineFailed(f"the engine answered {connection.status} to a probe")
         try:
             return [entry.id for entry in msgspec.json.decode(body, type=_Models).data]
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise EngineFailed("the engine's list of models is not readable") from None
 
     async def close(self) -> None:

@@ -16,8 +16,17 @@ class Replica:
     slots: int
     in_flight: int = 0
     is_up: bool = False
+    failures: int = 0  # turns in a row that it failed although it could be reached
     last_error: str | None = None
     pools: list[Pool] = field(default_factory=list)
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether each of its pools has another replica that is well."""
+        return all(
+            any(member.replica.is_up and member.replica is not self for member in pool.members)
+            for pool in self.pools
+        )
 
     @property
     def free_slots(self) -> int:

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from functools import partial
 
 from forebay.core.clock import Clock, Instant, after
-from forebay.core.errors import ForebayError, LeaseLost
+from forebay.core.errors import Expired, ForebayError, LeaseLost
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Answer
 from forebay.dialects.wire import encode
@@ -25,14 +25,17 @@ from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.retries import Chance, pause_s
 from forebay.lanes.turns import Turns
-from forebay.lanes.wake import log_failure, repeat
+from forebay.lanes.uninterrupted import uninterrupted
+from forebay.lanes.wake import AFTER_FAILURE_S, log_failure, repeat
 from forebay.scheduler.dispatcher import Dispatcher, Slot
+from forebay.store.database import StoreFailed
 from forebay.store.requests import RequestRecord, Settlement
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
 
 LONGEST_IDLE_S = 30.0  # the net under the wake-ups
+SETTLE_TRIES = 5
 
 
 class BackgroundWorker:
@@ -160,7 +163,7 @@ class BackgroundWorker:
                     pass
             await self._complete(request, accepted, answer)
         except asyncio.CancelledError:
-            await self._stop(request, accepted, answer)
+            await uninterrupted(self._stop(request, accepted, answer))
         except LeaseLost:
             log.warning("result dropped", extra={"request_id": request.id})
         except ForebayError as error:
@@ -175,21 +178,34 @@ class BackgroundWorker:
         now = self._clock.now()
         outcome, entry = ended(accepted, answer, finished_at=now, attempt=request.attempt)
         final = encode(accepted.dialect.final(accepted.call, outcome))
-        await self._store.requests.settle(
+        await self._settle(
             request,
             Settlement(status=outcome.status, finished_at=now, answer=final, charge=entry),
         )
-        self._outbox.wake()
         log.info(
             "request settled", extra={"request_id": request.id, "status": outcome.status.value}
         )
 
+    async def _settle(self, request: RequestRecord, settlement: Settlement) -> None:
+        """Settle; a disk that is busy for a moment must not make the turn run again."""
+        for is_last_try in (False,) * (SETTLE_TRIES - 1) + (True,):
+            try:
+                await self._store.requests.settle(request, settlement)
+                self._outbox.wake()
+                return
+            except StoreFailed:
+                if is_last_try:
+                    raise
+                await asyncio.sleep(AFTER_FAILURE_S)
+
     async def _fail(self, request: RequestRecord, error: ForebayError) -> None:
         """Try again later while that may help and the expiry has not come; else fail."""
         now = self._clock.now()
+        if error.is_retriable and now >= request.expires_at:
+            error = Expired("the request was not done before it expired")
         not_before_at = after(now, pause_s(error, attempt=request.attempt, chance=self._chance))
         try:
-            if error.is_retriable and now < request.expires_at:
+            if error.is_retriable:
                 await self._store.requests.requeue(
                     request,
                     not_before_at=min(not_before_at, request.expires_at),
@@ -201,11 +217,10 @@ class BackgroundWorker:
                 self.wake(request.model)
                 return
             answer = failed_answer(self._admission, request, error, finished_at=now)
-            await self._store.requests.settle(
+            await self._settle(
                 request,
                 Settlement(status=RequestStatus.FAILED, finished_at=now, answer=answer),
             )
-            self._outbox.wake()
             log.warning("request failed", extra={"request_id": request.id, "code": error.code})
         except LeaseLost:
             log.warning("result dropped", extra={"request_id": request.id})

@@ -25,6 +25,8 @@ class Catalogue:
     def __init__(self) -> None:
         self._by_name: dict[str, Served] = {}
         self._names: dict[str, str] = {}
+        self.untold: set[str] = set()
+        """The replicas that have yet to tell, for the first time, which models they serve."""
 
     def add(self, model: Model) -> Served:
         """Serve a model, with a pool that has no replicas yet."""

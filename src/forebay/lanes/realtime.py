@@ -25,6 +25,7 @@ from forebay.lanes.admission import Accepted
 from forebay.lanes.billing import charge, ended, usage_of
 from forebay.lanes.submission import new_request
 from forebay.lanes.turns import Turns
+from forebay.lanes.uninterrupted import uninterrupted
 from forebay.store.requests import Settlement
 from forebay.store.store import Store
 
@@ -73,7 +74,7 @@ class Realtime:
             final = accepted.dialect.final(accepted.call, outcome)
             await self._settle(turn, outcome, entry, final)
         except asyncio.CancelledError:
-            await self._charge_the_cut(turn)
+            await uninterrupted(self._charge_the_cut(turn))
             raise
         except Overloaded as error:
             raise self._outwaited(accepted, error) from None
@@ -105,7 +106,7 @@ class Realtime:
             final = accepted.dialect.final(accepted.call, outcome) if is_stored else {}
             await self._settle(turn, outcome, entry, final)
         except (asyncio.CancelledError, GeneratorExit):
-            await self._charge_the_cut(turn)
+            await uninterrupted(self._charge_the_cut(turn))
             raise
         except ForebayError as error:
             if not has_opened:

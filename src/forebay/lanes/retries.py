@@ -8,6 +8,7 @@ from forebay.core.errors import EngineBusy, ForebayError
 
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 60.0
+MAX_WISH_S = 3600.0
 
 Chance = Callable[[], float]
 """Returns a number from 0 up to 1; tests pass a fixed one."""
@@ -15,7 +16,9 @@ Chance = Callable[[], float]
 
 def pause_s(error: ForebayError, *, attempt: int, chance: Chance) -> float:
     """Return the pause after attempt `attempt` (from 1); an engine's own wish is honoured."""
-    if isinstance(error, EngineBusy) and error.retry_after_s is not None:
-        return max(0.0, error.retry_after_s)
     longest_s = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempt - 1, 16))
-    return longest_s * (0.5 + chance() / 2)
+    spread_s = longest_s * (0.5 + chance() / 2)
+    if isinstance(error, EngineBusy) and error.retry_after_s is not None:
+        # An engine may ask for more patience than ours, not for less.
+        return min(max(spread_s, error.retry_after_s), MAX_WISH_S)
+    return spread_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from forebay.core.errors import EngineUnavailable, EngineUnreachable
+from forebay.core.errors import EngineFailed, EngineUnavailable, EngineUnreachable
 from forebay.dialects.turn import Answer, Delta
 from forebay.engines.pool import Replica
 from forebay.lanes.admission import Accepted
@@ -55,6 +55,11 @@ class Turns:
                         for delta in deltas:
                             answer.add(delta)
                         yield deltas
+                slot.replica.failures = 0
+            except EngineFailed:
+                slot.replica.failures += 1
+                self._on_trouble(slot.replica)
+                raise
             except EngineUnavailable as error:
                 if isinstance(error, EngineUnreachable):
                     self._dispatcher.mark_down(slot.replica, error=str(error))

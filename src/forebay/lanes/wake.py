@@ -22,6 +22,16 @@ async def woken(wake: asyncio.Event, *, within_s: float) -> None:
         pass
 
 
+async def first_of(*events: asyncio.Event) -> None:
+    """Return when any of the events is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
 async def repeat(step: Callable[[], Awaitable[float]], *, wake: asyncio.Event, doing: str) -> None:
     """Run `step` for ever, each time it is woken, or after the seconds that the last one returned.
 

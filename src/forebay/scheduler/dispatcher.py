@@ -57,6 +57,7 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self._waiting: dict[Pool, list[tuple[Place, asyncio.Future[Slot]]]] = {}
+        self._withdrawn: dict[Pool, int] = {}
         self._arrivals = itertools.count()
 
     def waiting_count(self, pool: Pool) -> int:
@@ -158,4 +159,14 @@ class Dispatcher:
             future.result().release()
         else:
             future.cancel()
-            self._head(pool)
+            self._forget_the_dead(pool)
+
+    def _forget_the_dead(self, pool: Pool) -> None:
+        """Drop those that gave up, at the head always and behind it once they are many."""
+        self._head(pool)
+        waiting = self._waiting[pool]
+        self._withdrawn[pool] = self._withdrawn.get(pool, 0) + 1
+        if 2 * self._withdrawn[pool] > len(waiting):
+            self._withdrawn[pool] = 0
+            waiting[:] = [entry for entry in waiting if not entry[1].done()]
+            heapq.heapify(waiting)

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from forebay.core.clock import Instant
 from forebay.store.database import Row
 
 T = TypeVar("T")
@@ -14,3 +15,12 @@ T = TypeVar("T")
 def record(row: Row, shape: type[T]) -> T:
     """Return the row as the record of that type; columns that it does not name are left out."""
     return msgspec.convert(row, shape, strict=False, builtin_types=(bytes,))
+
+
+def band_and_deadline(rows: list[Row]) -> tuple[int, Instant] | None:
+    """Return the place in the order that a peek found."""
+    if not rows:
+        return None
+    band_rank, deadline_at = rows[0]["band_rank"], rows[0]["deadline_at"]
+    assert isinstance(band_rank, int) and isinstance(deadline_at, int)
+    return band_rank, Instant(deadline_at)

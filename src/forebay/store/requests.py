@@ -17,7 +17,7 @@ from forebay.core.ledger import LedgerEntry
 from forebay.core.requests import RequestStatus
 from forebay.store.database import Database, Row, Tx
 from forebay.store.ledger import record_entry
-from forebay.store.records import record
+from forebay.store.records import band_and_deadline, record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +120,7 @@ class Requests:
     async def peek(self, model: str) -> tuple[int, Instant] | None:
         """Return the band rank and deadline of the request that would be claimed next."""
         rows = await self._database.read("peek_waiting_request", model=model, now=self._clock.now())
-        if not rows:
-            return None
-        band_rank, deadline_at = rows[0]["band_rank"], rows[0]["deadline_at"]
-        assert isinstance(band_rank, int) and isinstance(deadline_at, int)
-        return band_rank, Instant(deadline_at)
+        return band_and_deadline(rows)
 
     async def next_pause_end(self, model: str, *, after: Instant) -> Instant | None:
         """Return when, after this instant, one of the model's pausing requests may run again."""

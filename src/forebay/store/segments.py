@@ -23,7 +23,7 @@ from forebay.store.batches import NewSegment
 from forebay.store.database import Database, Row, Tx
 from forebay.store.files import add_file
 from forebay.store.ledger import record_entry
-from forebay.store.records import record
+from forebay.store.records import band_and_deadline, record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,11 @@ class Segments:
         self._database = database
         self._clock = clock
         self._new_id = new_id
+
+    async def peek(self, model: str) -> tuple[int, Instant] | None:
+        """Return the band rank and deadline of the segment that would be claimed next."""
+        rows = await self._database.read("peek_waiting_segment", model=model, now=self._clock.now())
+        return band_and_deadline(rows)
 
     async def claim(
         self, model: str, *, lease_expires_at: Instant
@@ -181,6 +186,7 @@ class Segments:
     async def _count(self, tx: Tx, batch: Batch, results: Results, *, now: Instant) -> None:
         """Add to the batch's counts; the first chunk of a kind also makes that kind's file."""
         output, errors = results.output, results.errors
+        fresh = {kind: self._new_id("file-") for kind in ("output", "error")}
         (files,) = await tx.run(
             "count_results",
             id=batch.id,
@@ -191,13 +197,15 @@ class Segments:
             output_tokens=results.usage.output_tokens,
             reasoning_tokens=results.usage.reasoning_tokens,
             cost_nanos=results.cost_nanos,
-            output_file_id=self._new_id("file-") if output else None,
-            error_file_id=self._new_id("file-") if errors else None,
+            output_file_id=fresh["output"] if output else None,
+            error_file_id=fresh["error"] if errors else None,
         )
-        for chunk, column in ((output, "output_file_id"), (errors, "error_file_id")):
+        for chunk in (output, errors):
             if chunk is not None:
-                file_id = str(files[column])
-                await add_file(tx, _batch_file(batch, chunk, file_id, now=now))
+                file_id = str(files[f"{chunk.kind}_file_id"])
+                if file_id == fresh[chunk.kind]:
+                    await add_file(tx, _batch_file(batch, chunk, file_id, now=now))
+                # A file that its owner deleted meanwhile stays deleted.
                 await tx.run("grow_file", id=file_id, size_bytes=chunk.size_bytes)
 
 

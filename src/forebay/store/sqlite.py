@@ -17,6 +17,7 @@ import sqlite3
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -57,6 +58,7 @@ class SqliteDatabase:
         self._queries = load_queries("sqlite")
         self._loop = asyncio.get_running_loop()
         self._inbox: queue.SimpleQueue[_Write | _Append | None] = queue.SimpleQueue()
+        self._path = path
         self._writing = connect(path)
         _migrate(self._writing)
         self._reading = connect(path)
@@ -108,7 +110,11 @@ class SqliteDatabase:
         while is_open:
             group, is_open = self._next_group()
             if group:
-                outcomes = self._commit(group)
+                try:
+                    outcomes = self._commit(group)
+                except Exception as error:
+                    # Whatever it is, this thread must live on: it is the only one that writes.
+                    outcomes = self._failed(group, error)
                 self._loop.call_soon_threadsafe(_resolve, outcomes)
         self._writing.close()
 
@@ -129,27 +135,32 @@ class SqliteDatabase:
 
     def _commit(self, group: list[_Write | _Append]) -> list[_Outcome]:
         outcomes: list[_Outcome] = []
+        if self._insert_at_once(group):
+            return [(work.future, None, None) for work in group]
+        self._writing.execute("BEGIN IMMEDIATE")
+        for work in group:
+            if isinstance(work, _Write):
+                outcomes.append(self._run_alone(work.future, work.operation))
+        appends = [work for work in group if isinstance(work, _Append)]
+        for query, rows in itertools.groupby(
+            sorted(appends, key=lambda append: append.query), lambda append: append.query
+        ):
+            outcomes += self._insert(self._queries[query], list(rows))
+        self._writing.execute("COMMIT")
+        return outcomes
+
+    def _failed(self, group: list[_Write | _Append], error: Exception) -> list[_Outcome]:
+        """Undo a group that could not be committed, on a fresh connection if need be."""
+        log.error("group commit failed", extra={"reason": str(error), "size": len(group)})
         try:
-            if self._insert_at_once(group):
-                return [(work.future, None, None) for work in group]
-            self._writing.execute("BEGIN IMMEDIATE")
-            for work in group:
-                if isinstance(work, _Write):
-                    outcomes.append(self._run_alone(work.future, work.operation))
-            appends = [work for work in group if isinstance(work, _Append)]
-            for query, rows in itertools.groupby(
-                sorted(appends, key=lambda append: append.query), lambda append: append.query
-            ):
-                outcomes += self._insert(self._queries[query], list(rows))
-            self._writing.execute("COMMIT")
-        except Exception as error:
-            # Whatever it is, this thread must live on: it is the only one that writes.
-            log.error("group commit failed", extra={"reason": str(error), "size": len(group)})
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
-            failure = StoreFailed(f"the database did not commit: {error}")
-            return [(work.future, None, failure) for work in group]
-        return outcomes
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                self._writing.close()
+                self._writing = connect(self._path)
+        failure = StoreFailed(f"the database did not commit: {error}")
+        return [(work.future, None, failure) for work in group]
 
     def _insert_at_once(self, group: list[_Write | _Append]) -> bool:
         """Commit a group of like rows, the usual case of realtime, by a single statement.

@@ -97,7 +97,9 @@ class Fleet:
         self._on_served(served)
 
     def _add_finding(self, url: str) -> None:
-        self._finding.add(self._replica(url, key=_key(self._settings.engine_key)).name)
+        name = self._replica(url, key=_key(self._settings.engine_key)).name
+        self._finding.add(name)
+        self._catalogue.untold.add(name)
 
     def _add_embedded(self, weights: Path) -> None:
         settings = self._settings
@@ -162,6 +164,7 @@ class Fleet:
         if replica.name in self._finding:
             for name in models:
                 self._find(replica, name)
+            self._catalogue.untold.discard(replica.name)
         self._dispatcher.mark_up(replica)
 
     def _down(self, replica: Replica, error: str) -> None:

@@ -83,7 +83,7 @@ class House:
             self._expirer.run,
             self._batch_worker.run,
             self._closer.run,
-            self._validate,
+            self._validator.run,
         )
 
     @cached_property
@@ -108,14 +108,11 @@ class House:
     def _feed(self, served: Served) -> None:
         self._background_worker.feed(served)
         self._batch_worker.feed(served)
+        # A batch may have waited for a model to be told of.
+        self._validator.wake()
 
     def _trouble(self, replica: Replica) -> None:
         self.fleet.trouble(replica)
-
-    async def _validate(self) -> None:
-        # Until an engine has told what it serves, a good batch would look wrong.
-        await self.fleet.first_probes()
-        await self._validator.run()
 
     @cached_property
     def _dialects(self) -> dict[DialectName, Dialect]:

@@ -135,6 +135,7 @@ async def test_only_lines_without_a_recorded_result_run_after_a_restart(
     async with loops(house):
         await gate.reached.wait()
         await recorded(house, batch_id, 2)
+    await store.leases.void_all()  # as every start does
     engine = ScriptedEngine()
     restarted = House(store, clock, new_id, engine)
     async with loops(restarted), running(restarted.webhooks.run):
@@ -157,6 +158,7 @@ async def test_a_result_that_is_not_recorded_yet_runs_again(
         gate.open()
         await house.engine.has_ended.wait()
     assert (await batch_of(store, batch_id)).completed_count == 0
+    await store.leases.void_all()  # as every start does
     engine = ScriptedEngine()
     restarted = House(store, clock, new_id, engine)
     async with loops(restarted), running(restarted.webhooks.run):

@@ -94,9 +94,8 @@ class LineRunner:
                 failures += not isinstance(error, EngineBusy | EngineUnavailable)
                 if failures >= MAX_FAILURES:
                     return self.failed(batch, number, line, error)
+                # Whoever closes the batch ends this at the batch's expiry.
                 await self._sleep(pause_s(error, attempt=attempt, chance=self._chance))
-                if self._clock.now() >= batch.expires_at:
-                    return self.unanswered(number, line, *EXPIRED)
 
     def failed(
         self, batch: Batch, number: int, line: SegmentLine, error: ForebayError

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from forebay.core.batches import Batch
-from forebay.core.errors import RequestRejected
+from forebay.core.errors import EngineUnavailable, RequestRejected
 from forebay.core.lanes import Lane
 from forebay.core.windows import choose_window
 from forebay.dialects.batches import LineError
@@ -59,9 +59,26 @@ class Planner:
         self._max_errors = max_errors
 
     async def plan(self, batch: Batch, pieces: AsyncIterator[bytes]) -> Plan:
-        """Return the plan for an input; with any error, nothing of the input is run."""
-        errors: list[LineError] = []
-        segments: list[NewSegment] = []
+        """Return the plan for an input; with any error, nothing of the input is run.
+
+        Raises `EngineUnavailable` when a model is unknown but engines have yet to tell theirs, and
+        leaves no blob behind when it raises.
+        """
+        plan = Plan([], [])
+        try:
+            await self._read(batch, pieces, plan)
+        except BaseException:
+            await self.discard(plan)
+            raise
+        return plan
+
+    async def discard(self, plan: Plan) -> None:
+        """Forget the segments of a plan that will not be run."""
+        for segment in plan.segments:
+            await self._blobs.delete(segment.blob_id)
+
+    async def _read(self, batch: Batch, pieces: AsyncIterator[bytes], plan: Plan) -> None:
+        errors, segments = plan.errors, plan.segments
         open_segments: dict[str, _Open] = {}
         checker = LineChecker(endpoint=batch.endpoint)
         number = count = 0
@@ -78,19 +95,17 @@ class Planner:
             elif not errors:
                 model = self._catalogue.resolve(str(line.body["model"])).model.name
                 await self._add(model, line, open_segments, segments)
-            if len(errors) >= self._max_errors:
-                break
             if count > self._max_requests:
                 message = f"The file has more than {self._max_requests} requests."
                 errors.append(LineError("too_many_requests", message))
-                break
+            if len(errors) >= self._max_errors or count > self._max_requests:
+                return
         if not count:
             errors.append(LineError("empty_file", "The input file has no requests."))
         if not errors:
             for model, rest in open_segments.items():
                 if rest.lines:
                     segments.append(await self._close(model, rest, ordinal=len(segments)))
-        return Plan(errors, segments)
 
     def _check(
         self, checker: LineChecker, batch: Batch, number: int, text: bytes
@@ -103,6 +118,8 @@ class Planner:
             return line
         name = str(line.body["model"])
         served = self._catalogue.get(name)
+        if served is None and self._catalogue.untold:
+            raise EngineUnavailable("not every engine has told yet which models it serves")
         if served is None:
             message = f"The provided model '{name}' is not supported by the Batch API."
             return LineError("model_not_found", message, "body.model", number)

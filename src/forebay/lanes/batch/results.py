@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from forebay.core.batches import Batch
@@ -9,6 +10,7 @@ from forebay.core.clock import Clock
 from forebay.core.lanes import Lane
 from forebay.core.ledger import EntryKind, LedgerEntry
 from forebay.core.money import Usage
+from forebay.lanes.uninterrupted import uninterrupted
 from forebay.store.segments import NewChunk, Results, SegmentRecord
 from forebay.store.store import Store
 
@@ -35,6 +37,7 @@ class ResultBuffer:
         self._segment = segment
         self._batch = batch
         self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
         self._pending: list[LineResult] = []
         self._pending_bytes = 0
 
@@ -54,10 +57,22 @@ class ResultBuffer:
         return len(self._pending) >= FULL_LINES or self._pending_bytes >= FULL_BYTES
 
     async def flush(self) -> None:
-        """Write what gathered as chunks and record them; raises `LeaseLost`."""
-        if not self._pending:
-            return
-        results, self._pending, self._pending_bytes = self._pending, [], 0
+        """Write what gathered as chunks and record them.
+
+        Raises `LeaseLost` or `StoreFailed`; the results are kept then. A cancellation takes effect
+        after the flush, because it has to be known what was recorded.
+        """
+        await uninterrupted(self._flush())
+
+    async def _flush(self) -> None:
+        async with self._one_at_a_time:
+            results = list(self._pending)
+            if results:
+                await self._record(results)
+                del self._pending[: len(results)]
+                self._pending_bytes = sum(len(result.line) for result in self._pending)
+
+    async def _record(self, results: list[LineResult]) -> None:
         output = await self._chunk("output", [r for r in results if not r.is_error])
         errors = await self._chunk("error", [r for r in results if r.is_error])
         usage = sum((result.usage for result in results), Usage())

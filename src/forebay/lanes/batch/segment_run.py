@@ -16,8 +16,9 @@ from forebay.lanes.admission import Accepted
 from forebay.lanes.batch.line_runner import LineRunner
 from forebay.lanes.batch.lines import SegmentLine, decode_lines
 from forebay.lanes.batch.results import LineResult, ResultBuffer
-from forebay.lanes.wake import AFTER_FAILURE_S, woken
+from forebay.lanes.wake import AFTER_FAILURE_S, log_failure, woken
 from forebay.scheduler.dispatcher import Dispatcher, Slot
+from forebay.store.database import StoreFailed
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
 
@@ -69,9 +70,11 @@ class SegmentRun:
             await self._give_back()
         except* Exception as error:
             log.error("segment failed", extra={"segment_id": self._segment.id}, exc_info=error)
-            # Given back at once, it would be claimed and fail again at once.
-            await asyncio.sleep(AFTER_FAILURE_S)
-            await self._give_back()
+            try:
+                # Given back at once, it would be claimed and fail again at once.
+                await asyncio.sleep(AFTER_FAILURE_S)
+            finally:
+                await self._give_back()
 
     async def _lines_left(self) -> list[tuple[int, SegmentLine]]:
         ended = await self._store.segments.ended_lines(self._segment.id)
@@ -119,7 +122,13 @@ class SegmentRun:
             self._has_results.clear()
             if not self._buffer.is_full:
                 await woken(self._is_over, within_s=self._flush_after_s)
-            await self._buffer.flush()
+            try:
+                await self._buffer.flush()
+            except StoreFailed as error:
+                # The results are kept: what has run must not run again for a busy disk.
+                log_failure("recording results", error, segment_id=self._segment.id)
+                await asyncio.sleep(AFTER_FAILURE_S)
+                self._has_results.set()
             self._on_progress()
 
     async def _give_back(self) -> None:

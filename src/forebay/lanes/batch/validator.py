@@ -56,10 +56,12 @@ class Validator:
         if plan.errors:
             await self._store.batches.fail(batch.id, errors=errors_json(plan.errors))
             log.info("batch failed", extra={"batch_id": batch.id, "errors": len(plan.errors)})
-        for segment in plan.segments:
-            await self._store.blobs.delete(segment.blob_id)
+        await self._planner.discard(plan)
 
     async def _plan(self, batch: Batch) -> Plan:
+        if batch.expires_at <= self._clock.now():
+            message = "The batch expired before its input could be validated."
+            return Plan([LineError("batch_expired", message)], [])
         file = await self._store.files.get(batch.project_id, batch.input_file_id)
         if file is None or file.blob_id is None or file.has_expired(self._clock.now()):
             message = (

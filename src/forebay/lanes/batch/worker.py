@@ -18,7 +18,7 @@ from forebay.lanes.batch.results import ResultBuffer
 from forebay.lanes.batch.segment_run import FLUSH_AFTER_S, SegmentRun
 from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
-from forebay.lanes.wake import repeat
+from forebay.lanes.wake import first_of, repeat
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
@@ -81,17 +81,27 @@ class BatchWorker:
 
     def _begin(self, tasks: asyncio.TaskGroup, served: Served) -> None:
         wake = self._wakes[served.model.name] = asyncio.Event()
-        step = partial(self._feed_once, served)
+        step = partial(self._feed_once, served, wake)
         tasks.create_task(repeat(step, wake=wake, doing="the batch feeder"))
 
-    async def _feed_once(self, served: Served) -> float:
-        """Open the most urgent segment; returns how long to wait when there is none."""
+    async def _feed_once(self, served: Served, wake: asyncio.Event) -> float:
+        """Open the most urgent segment; returns how long to wait when there is none.
+
+        The next one waits until all lines of this one have slots, or until it is more urgent.
+        """
         claimed = await self._store.segments.claim(
             served.model.name, lease_expires_at=self._leases.until()
         )
         if claimed is None:
             return LONGEST_IDLE_S
-        await self._open(*claimed).wait()
+        segment, batch = claimed
+        all_have_slots = self._open(segment, batch)
+        while not all_have_slots.is_set():
+            await first_of(all_have_slots, wake)
+            wake.clear()
+            head = await self._store.segments.peek(served.model.name)
+            if head is not None and head < (segment.band_rank, segment.deadline_at):
+                break
         return 0.0
 
     def _open(self, segment: SegmentRecord, batch: Batch) -> asyncio.Event:
@@ -121,3 +131,5 @@ class BatchWorker:
         tasks.discard(task)
         if not tasks:
             del self._running[segment.batch_id]
+        # It may have been given back unfinished.
+        self._wakes[segment.model].set()

@@ -5,6 +5,14 @@ INSERT INTO segment (
     :id, :batch_id, :ordinal, :model, :band_rank, :deadline_at, 'waiting', :blob_id, :line_count
 );
 
+-- name: peek_waiting_segment
+SELECT segment.band_rank, segment.deadline_at
+FROM segment JOIN batch ON batch.id = segment.batch_id
+WHERE
+    segment.status = 'waiting' AND segment.model = :model AND batch.status = 'in_progress'
+    AND batch.expires_at > :now
+ORDER BY segment.band_rank, segment.deadline_at, segment.batch_id, segment.ordinal LIMIT 1;
+
 -- name: claim_segment (sqlite)
 UPDATE segment
 SET status = 'running', lease_id = :lease_id, lease_expires_at = :lease_expires_at
