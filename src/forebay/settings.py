@@ -98,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     reject_after_s: float = 30.0
     sync_timeout_s: float = 300.0
     background_expiry_s: float = 86_400.0
+    unstored_keep_s: float = 600.0
     batch_expiry_s: float = 86_400.0
     lease_s: float = 60.0
     shutdown_grace_s: float = 10.0

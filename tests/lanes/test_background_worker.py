@@ -15,6 +15,7 @@ from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta
 from forebay.lanes.expirer import Expirer
 from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.lanes.retries import MAX_FAILURES
 from forebay.store.requests import RequestRecord
 from tests.fakes import START, Gate, says, until
 from tests.lanes.house import CALLER, House, running
@@ -126,6 +127,33 @@ async def test_a_request_that_can_never_succeed_fails_at_once(
     assert shown(request)["error"]["message"]
     assert await house.charges() == (0, 0)
     assert house.replica.in_flight == 0
+
+
+@pytest.mark.parametrize("error", [EngineFailed("500"), EngineUnavailable("broke off")])
+async def test_a_request_that_the_engine_fails_again_and_again_fails(
+    house: House, error: Exception
+) -> None:
+    house.engine.queue.extend([[error]] * MAX_FAILURES)
+    request_id = await house.submit()
+    async with running(house.worker.run):
+        for turns in range(1, MAX_FAILURES):
+            await paused(house, request_id, turns=turns)
+            house.clock.move(60)
+            house.worker.wake("tiny")
+        request = await house.ended(request_id)
+    assert (request.status, request.attempt) == (RequestStatus.FAILED, MAX_FAILURES)
+
+
+async def test_an_engine_that_is_away_makes_work_late_and_not_failed(house: House) -> None:
+    house.engine.queue.extend([[EngineBusy("full")]] * (MAX_FAILURES + 2))
+    request_id = await house.submit()
+    async with running(house.worker.run):
+        for turns in range(1, MAX_FAILURES + 3):
+            await paused(house, request_id, turns=turns)
+            house.clock.move(60)
+            house.worker.wake("tiny")
+        request = await house.ended(request_id)
+    assert request.status is RequestStatus.COMPLETED
 
 
 async def test_retries_end_with_the_expiry(house: House) -> None:

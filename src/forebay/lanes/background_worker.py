@@ -23,7 +23,7 @@ from forebay.lanes.background import Outbox, failed_answer
 from forebay.lanes.billing import charge, ended, usage_of
 from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
-from forebay.lanes.retries import Chance, pause_s
+from forebay.lanes.retries import MAX_FAILURES, Chance, is_failure, pause_s
 from forebay.lanes.turns import Turns
 from forebay.lanes.uninterrupted import uninterrupted
 from forebay.lanes.wake import AFTER_FAILURE_S, log_failure, repeat
@@ -205,11 +205,13 @@ class BackgroundWorker:
             error = Expired("the request was not done before it expired")
         not_before_at = after(now, pause_s(error, attempt=request.attempt, chance=self._chance))
         try:
-            if error.is_retriable:
+            failures = request.failures + is_failure(error)
+            if error.is_retriable and failures < MAX_FAILURES:
                 await self._store.requests.requeue(
                     request,
                     not_before_at=min(not_before_at, request.expires_at),
                     is_counted=True,
+                    is_failure=is_failure(error),
                 )
                 log.warning(
                     "request requeued", extra={"request_id": request.id, "code": error.code}

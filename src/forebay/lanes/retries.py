@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forebay.core.errors import EngineBusy, ForebayError
+from forebay.core.errors import EngineBusy, EngineError, EngineUnreachable, ForebayError
 
+MAX_FAILURES = 6
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 60.0
 MAX_WISH_S = 3600.0
 
 Chance = Callable[[], float]
 """Returns a number from 0 up to 1; tests pass a fixed one."""
+
+
+def is_failure(error: ForebayError) -> bool:
+    """Tell whether a retriable error counts against `MAX_FAILURES`.
+
+    An engine that is away or busy counts for none: its outage makes work late, not failed. One that
+    answers 5xx, or breaks off its answer, may do so for this very request, again and again.
+    """
+    return isinstance(error, EngineError) and not isinstance(error, EngineBusy | EngineUnreachable)
 
 
 def pause_s(error: ForebayError, *, attempt: int, chance: Chance) -> float:

@@ -44,6 +44,7 @@ def new_request(
         deadline_at=accepted.deadline_at,
         expires_at=accepted.deadline_at if expires_at is None else expires_at,
         body=encode(without_secrets(call.body)),
+        is_stored=call.wishes.is_stored,
         webhook_url=webhook_url,
         webhook_token=webhook_token,
     )

@@ -48,6 +48,11 @@ class Files:
         )
         return [record(row, File) for row in rows]
 
+    async def expired(self) -> list[File]:
+        """Return some files whose life is over."""
+        rows = await self._database.read("list_expired_files", now=self._clock.now())
+        return [record(row, File) for row in rows]
+
     async def delete(self, project_id: str, file_id: str) -> tuple[bool, str | None]:
         """Forget a file; returns whether it was there, and the blob that nothing names any more."""
 

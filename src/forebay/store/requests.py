@@ -36,6 +36,7 @@ class NewRequest:
     deadline_at: Instant
     expires_at: Instant
     body: bytes
+    is_stored: bool = True
     webhook_url: str | None = None
     webhook_token: bytes | None = None
 
@@ -59,6 +60,7 @@ class RequestRecord:
     started_at: Instant | None
     finished_at: Instant | None
     attempt: int
+    failures: int
     lease_id: str | None
     body: bytes
     answer: bytes | None
@@ -165,9 +167,17 @@ class Requests:
         await self._database.write(settle)
 
     async def requeue(
-        self, request: RequestRecord, *, not_before_at: Instant, is_counted: bool
+        self,
+        request: RequestRecord,
+        *,
+        not_before_at: Instant,
+        is_counted: bool,
+        is_failure: bool = False,
     ) -> None:
-        """Give a request back unfinished; raises `LeaseLost`. An uncounted attempt never was."""
+        """Give a request back unfinished; raises `LeaseLost`.
+
+        An uncounted attempt never was; a failure counts against the budget of failures.
+        """
 
         async def requeue(tx: Tx) -> None:
             rows = await tx.run(
@@ -176,6 +186,7 @@ class Requests:
                 lease_id=request.lease_id,
                 not_before_at=not_before_at,
                 uncounted=0 if is_counted else 1,
+                failed=int(is_failure),
             )
             if not rows:
                 raise LeaseLost(f"the lease on {request.id} was lost")
@@ -225,6 +236,15 @@ class Requests:
 
         return await self._database.write(delete)
 
+    async def delete_unstored(self, *, finished_before: Instant) -> int:
+        """Forget some unstored ones that ended before this instant; returns how many."""
+
+        async def delete(tx: Tx) -> int:
+            rows = await tx.run("delete_unstored_requests", finished_before=finished_before)
+            return len(rows)
+
+        return await self._database.write(delete)
+
     async def _enqueue_delivery(self, tx: Tx, request_id: str, row: Row) -> None:
         if row["webhook_url"] is not None:
             await tx.run(
@@ -250,6 +270,7 @@ def _values(request: NewRequest) -> dict[str, str | int | bytes]:
         "accepted_at": request.accepted_at,
         "deadline_at": request.deadline_at,
         "expires_at": request.expires_at,
+        "is_stored": int(request.is_stored),
         "body": request.body,
     }
 

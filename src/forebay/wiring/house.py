@@ -30,6 +30,7 @@ from forebay.lanes.expirer import Expirer
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.realtime import Realtime
 from forebay.lanes.secret import Seal
+from forebay.lanes.sweeper import Sweeper
 from forebay.lanes.turns import Turns
 from forebay.lanes.webhooks import Webhooks
 from forebay.scheduler.dispatcher import Dispatcher
@@ -81,6 +82,7 @@ class House:
             self._webhooks.run,
             self._background_worker.run,
             self._expirer.run,
+            self._sweeper.run,
             self._batch_worker.run,
             self._closer.run,
             self._validator.run,
@@ -178,6 +180,12 @@ class House:
     @cached_property
     def _expirer(self) -> Expirer:
         return Expirer(self._admission, self._store, self._webhooks, clock=self._clock)
+
+    @cached_property
+    def _sweeper(self) -> Sweeper:
+        return Sweeper(
+            self._store, clock=self._clock, unstored_keep_s=self._settings.unstored_keep_s
+        )
 
     @cached_property
     def _files(self) -> FileDesk:

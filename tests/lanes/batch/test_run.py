@@ -19,8 +19,8 @@ from forebay.core.errors import (
 )
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.dialects.turn import Delta, JsonObject
-from forebay.lanes.batch.line_runner import MAX_FAILURES
 from forebay.lanes.batch.plan import SEGMENT_LINES
+from forebay.lanes.retries import MAX_FAILURES
 from forebay.store.store import Store
 from tests.fakes import CountingIds, Gate, ManualClock, ScriptedEngine, says, until
 from tests.lanes.house import CALLER, House, running

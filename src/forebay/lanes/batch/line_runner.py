@@ -9,9 +9,7 @@ from contextlib import aclosing
 from forebay.core.batches import Batch
 from forebay.core.clock import Clock
 from forebay.core.errors import (
-    EngineBusy,
     EngineError,
-    EngineUnavailable,
     Expired,
     ForebayError,
     RequestRejected,
@@ -24,11 +22,9 @@ from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.batch.lines import SegmentLine
 from forebay.lanes.batch.results import LineResult
 from forebay.lanes.billing import ended
-from forebay.lanes.retries import Chance, pause_s
+from forebay.lanes.retries import MAX_FAILURES, Chance, is_failure, pause_s
 from forebay.lanes.turns import Turns
 from forebay.scheduler.dispatcher import Dispatcher, Slot
-
-MAX_FAILURES = 5  # of an engine that answers 5xx; an engine that is away or busy counts for none
 
 EXPIRED = ("batch_expired", "This request could not be executed before the batch expired.")
 CANCELLED = ("batch_cancelled", "This request was not executed: the batch was cancelled.")
@@ -91,7 +87,7 @@ class LineRunner:
                 return self.failed(batch, number, line, error)
             except EngineError as error:
                 held = None
-                failures += not isinstance(error, EngineBusy | EngineUnavailable)
+                failures += is_failure(error)
                 if failures >= MAX_FAILURES:
                     return self.failed(batch, number, line, error)
                 # Whoever closes the batch ends this at the batch's expiry.

@@ -36,6 +36,8 @@ CREATE TABLE request (
     started_at INTEGER,
     finished_at INTEGER,
     attempt INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0, -- attempts that the engine failed, not those it was away
+    is_stored INTEGER NOT NULL CHECK (is_stored IN (0, 1)), -- 0: deleted a while after its end
     lease_id TEXT,
     lease_expires_at INTEGER,
     body BLOB NOT NULL, -- what the caller sent, without secrets
@@ -50,6 +52,9 @@ CREATE TABLE request (
 CREATE INDEX request_waiting ON request (model, band_rank, deadline_at, id) WHERE status = 'queued';
 CREATE UNIQUE INDEX request_lease ON request (lease_id) WHERE lease_id IS NOT NULL;
 CREATE INDEX request_expiry ON request (expires_at) WHERE status = 'queued';
+
+CREATE INDEX request_unstored ON request (finished_at)
+WHERE is_stored = 0 AND finished_at IS NOT NULL;
 
 CREATE TABLE ledger_entry (
     id INTEGER PRIMARY KEY,
@@ -98,6 +103,7 @@ CREATE TABLE file (
 ) STRICT;
 
 CREATE INDEX file_listing ON file (project_id, id);
+CREATE INDEX file_expiry ON file (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX file_blob ON file (blob_id) WHERE blob_id IS NOT NULL;
 
 CREATE TABLE batch (

@@ -26,6 +26,9 @@ WHERE
     AND (:after IS NULL OR id > :after) AND (expires_at IS NULL OR expires_at > :now)
 ORDER BY id LIMIT :limit;
 
+-- name: list_expired_files
+SELECT * FROM file WHERE expires_at <= :now ORDER BY expires_at LIMIT 100;
+
 -- name: delete_file
 DELETE FROM file WHERE id = :id AND project_id = :project_id RETURNING blob_id;
 

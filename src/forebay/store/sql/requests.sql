@@ -1,10 +1,12 @@
 -- name: enqueue_request
 INSERT INTO request (
     id, project_id, key_id, lane, dialect, model, completion_window, band_rank, status,
-    accepted_at, deadline_at, expires_at, not_before_at, body, webhook_url, webhook_token
+    accepted_at, deadline_at, expires_at, not_before_at, is_stored, body, webhook_url,
+    webhook_token
 ) VALUES (
     :id, :project_id, :key_id, :lane, :dialect, :model, :completion_window, :band_rank, 'queued',
-    :accepted_at, :deadline_at, :expires_at, :accepted_at, :body, :webhook_url, :webhook_token
+    :accepted_at, :deadline_at, :expires_at, :accepted_at, :is_stored, :body, :webhook_url,
+    :webhook_token
 );
 
 -- name: store_settled_request
@@ -12,11 +14,11 @@ INSERT INTO request (
 INSERT INTO request (
     id, project_id, key_id, lane, dialect, model, completion_window, band_rank, status,
     accepted_at, deadline_at, expires_at, not_before_at, started_at, finished_at, attempt,
-    body, answer
+    is_stored, body, answer
 ) VALUES (
     :id, :project_id, :key_id, :lane, :dialect, :model, :completion_window, :band_rank, :status,
     :accepted_at, :deadline_at, :deadline_at, :accepted_at, :accepted_at, :finished_at, 1,
-    :body, :answer
+    :is_stored, :body, :answer
 );
 
 -- name: get_request
@@ -62,7 +64,8 @@ RETURNING webhook_url, webhook_token;
 UPDATE request
 SET
     status = 'queued', lease_id = NULL, lease_expires_at = NULL,
-    not_before_at = :not_before_at, attempt = attempt - :uncounted
+    not_before_at = :not_before_at, attempt = attempt - :uncounted,
+    failures = failures + :failed
 WHERE id = :id AND lease_id = :lease_id AND status = 'in_progress'
 RETURNING id;
 
@@ -100,6 +103,13 @@ RETURNING webhook_url, webhook_token;
 
 -- name: list_waiting_models
 SELECT DISTINCT model FROM request WHERE status = 'queued';
+
+-- name: delete_unstored_requests
+DELETE FROM request
+WHERE id IN (
+    SELECT id FROM request WHERE is_stored = 0 AND finished_at <= :finished_before LIMIT 100
+)
+RETURNING id;
 
 -- name: delete_request
 DELETE FROM request

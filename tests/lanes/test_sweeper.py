@@ -1,0 +1,66 @@
+"""The sweeper: what was not to be kept is forgotten, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from forebay.core.clock import after
+from forebay.core.projects import DEFAULT_PROJECT
+from forebay.lanes.sweeper import Sweeper
+from forebay.store.database import StoreFailed
+from tests.fakes import START
+from tests.lanes.house import House, running
+from tests.store.makers import new_file
+
+KEEP_S = 600.0
+
+
+def sweeper(house: House) -> Sweeper:
+    """Return a sweeper that nobody runs."""
+    return Sweeper(house.store, clock=house.clock, unstored_keep_s=KEEP_S)
+
+
+async def ended(house: House, *, is_stored: bool) -> str:
+    """Return the id of a background response that has ended."""
+    request_id = await house.submit(store=is_stored)
+    async with running(house.worker.run):
+        await house.ended(request_id)
+    return request_id
+
+
+async def test_an_unstored_response_can_be_had_for_a_while_and_is_then_deleted(
+    house: House,
+) -> None:
+    request_id = await ended(house, is_stored=False)
+    house.clock.move(KEEP_S - 1)
+    await sweeper(house).sweep()
+    assert await house.store.requests.get(DEFAULT_PROJECT, request_id) is not None
+    house.clock.move(1)
+    await sweeper(house).sweep()
+    assert await house.store.requests.get(DEFAULT_PROJECT, request_id) is None
+    assert (await house.charges())[0] == 1
+
+
+async def test_a_stored_response_stays(house: House) -> None:
+    request_id = await ended(house, is_stored=True)
+    house.clock.move(10 * KEEP_S)
+    await sweeper(house).sweep()
+    assert await house.store.requests.get(DEFAULT_PROJECT, request_id) is not None
+
+
+async def test_an_unstored_response_that_still_waits_stays(house: House) -> None:
+    request_id = await house.submit(store=False)
+    house.clock.move(10 * KEEP_S)
+    await sweeper(house).sweep()
+    assert await house.store.requests.get(DEFAULT_PROJECT, request_id) is not None
+
+
+async def test_an_expired_file_goes_with_its_blob(house: House) -> None:
+    blob = await house.store.blobs.put(b"bytes")
+    file = new_file("file-1", blob_id=blob.id, expires_at=after(START, 60))
+    await house.store.files.add(file)
+    house.clock.move(60)
+    await sweeper(house).sweep()
+    assert await house.store.files.get(DEFAULT_PROJECT, "file-1") is None
+    with pytest.raises(StoreFailed):
+        await house.store.blobs.get(blob.id)
