@@ -26,6 +26,7 @@ from forebay.wiring.service import Service, running
 AFTER_CUT_S = 5.0
 
 BACKLOG = 2048
+KEEP_ALIVE_S = 75  # longer than clients keep an idle connection, so that none meets a closing one
 
 
 class PortInUse(ForebayError):
@@ -97,6 +98,7 @@ def _config(service: Service, settings: Settings) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(settings.shutdown_grace_s),
     )
 
