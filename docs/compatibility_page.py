@@ -14,7 +14,7 @@ HEAD = """\
 
 Made from the code by `make docs`. Every official parameter of the inference APIs is *honoured*,
 *refused* by name with a 400 (ignoring it would change the result), or *accepted without effect*
-(hints and telemetry).
+(hints and telemetry). A few are honoured *in part*: what they ask beyond that changes nothing.
 """
 
 APIS: dict[str, Parameters] = {
@@ -40,6 +40,7 @@ def _section(name: str, table: Parameters) -> str:
             "",
             f"**Honoured:** {_names(table.honoured)}",
             "",
+            *(f"**In part:** `{name}` {what}\n" for name, what in sorted(table.partly.items())),
             f"**Accepted without effect:** {_names(table.without_effect)}",
             "",
             "| refused | because | let through |",

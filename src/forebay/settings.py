@@ -10,6 +10,7 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -19,6 +20,12 @@ PREFIX = "FOREBAY_"
 CONFIG_FILE = "forebay.toml"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class SettingsInvalid(ForebayError):
@@ -59,9 +66,9 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     windows: list[str] | None = None
     price: PriceSettings = PriceSettings()
     window_prices: dict[str, PriceSettings] = {}
-    slots: int | None = None
+    slots: Count | None = None
     takes_tools: bool = True
-    context_tokens: int | None = None
+    context_tokens: Count | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,21 +76,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     # Where it listens, and where it keeps things.
     host: str = "127.0.0.1"
-    port: int = 8088
+    port: Port = 8088
     data_dir: str = "~/.forebay"
     models_dir: str | None = None
     # Engines: any OpenAI-compatible base URLs; with none, and no models, the embedded one runs.
     engines: list[str] = []
     engine_key: str | None = None
-    engine_slots: int = 256
+    engine_slots: Count = 256
     engine_stall_s: float = 300.0
     models: dict[str, ModelSettings] = {}
     # The embedded engine.
-    model: str | None = None
-    embedded_slots: int = 4
-    embedded_context_tokens: int = 4096
-    embedded_threads: int | None = None
-    embedded_batch_threads: int | None = None
+    model: Name | None = None
+    embedded_slots: Count = 4
+    embedded_context_tokens: Count = 4096
+    embedded_threads: Count | None = None
+    embedded_batch_threads: Count | None = None
     # Secrets; better given by the environment than by a file.
     api_key: str | None = None
     secret_key: str | None = None
@@ -91,10 +98,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     windows: dict[str, WindowSettings] = {}
     currency: str = "USD"
     # Limits and patience.
-    max_body_bytes: int = 32 * 1024 * 1024
-    max_file_bytes: int = 200 * 1024 * 1024
-    max_batch_requests: int = 50_000
-    max_batch_errors: int = 100
+    max_body_bytes: Count = 32 * 1024 * 1024
+    max_file_bytes: Count = 200 * 1024 * 1024
+    max_batch_requests: Count = 50_000
+    max_batch_errors: Count = 100
+    body_timeout_s: float = 60.0
     reject_after_s: float = 30.0
     sync_timeout_s: float = 300.0
     background_expiry_s: float = 86_400.0
@@ -120,9 +128,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def networks(self) -> tuple[Network, ...]:
         """The networks that webhooks may reach; raises `SettingsInvalid`."""
         try:
-            return tuple(ipaddress.ip_network(text) for text in self.webhook_networks)
+            return tuple(ipaddress.ip_network(text, strict=False) for text in self.webhook_networks)
         except ValueError as error:
             raise SettingsInvalid(f"webhook_networks: {error}") from None
+
+    def check(self) -> None:
+        """Raise `SettingsInvalid` for what the types alone let through."""
+        _ = self.networks, self.shown_level
+
+    @property
+    def shown_level(self) -> str:
+        """The lowest level that is logged; raises `SettingsInvalid`."""
+        level = self.log_level.lower()
+        if level not in LOG_LEVELS:
+            raise SettingsInvalid(f"log_level: {level!r} is none of {', '.join(LOG_LEVELS)}")
+        return level
 
 
 def load_settings(
@@ -137,7 +157,16 @@ def load_settings(
     values |= _checked(_from_file(named or Path(CONFIG_FILE), must_exist=named is not None), "file")
     values |= _checked(_from_environment(environ), "environment")
     values |= {name: value for name, value in flags.items() if value is not None}
-    return _settings(values, "flags")
+    settings = _settings(values, "flags")
+    settings.check()
+    return msgspec.structs.replace(
+        settings, api_key=_secret(settings.api_key), secret_key=_secret(settings.secret_key)
+    )
+
+
+def _secret(text: str | None) -> str | None:
+    """Return a secret without the line end that files and variables bring; an empty one is none."""
+    return (text or "").strip() or None
 
 
 def _from_file(path: Path, *, must_exist: bool) -> dict[str, object]:

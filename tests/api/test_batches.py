@@ -193,6 +193,11 @@ async def test_pages_follow_each_other_from_new_to_old(front: Front) -> None:
         ("completion_window", "asap", "completion_window"),
         ("completion_window", "1 week", "completion_window"),
         ("metadata", {"a": 3}, "metadata.a"),
+        ("metadata", {"webhook_token": "s"}, "metadata.webhook_token"),
+        ("metadata", {"completion_webhook": "https://x/"}, "metadata.completion_webhook"),
+        ("metadata", {"review": "required"}, "metadata.review"),
+        ("metadata", {"on_late": "refuse"}, "metadata.on_late"),
+        ("metadata", {"completion_window": "standard"}, "metadata.completion_window"),
         (
             "output_expires_after",
             {"anchor": "never", "seconds": 3600},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -293,3 +294,53 @@ async def test_a_caller_that_was_held_too_long_is_told_not_to_retry(
     answer = await front.http.post(api.path, json=api.body, headers=headers)
     said(api, answer, 504, "timeout_error", "timeout")
     assert answer.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("api", "path"),
+    [
+        (Api("", {}), "/v1/models/"),
+        (Api("", {}), "/v1/batches/"),
+        (Api("", {}), "/v1/files/"),
+        (Api("", {}, is_anthropic=True), "/v1/messages/"),
+    ],
+    ids=str,
+)
+async def test_a_slash_too_many_is_an_unknown_url_and_leads_nowhere(
+    front: Front, api: Api, path: str
+) -> None:
+    answer = await front.http.get(path, headers={"host": "elsewhere.example"})
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert ("request_id" in answer.json()) is api.is_anthropic
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/files", "/v1/batches", "/health"])
+async def test_every_plain_answer_has_its_request_id(front: Front, path: str) -> None:
+    first, second = [(await front.http.get(path)).headers for _ in range(2)]
+    assert first["x-request-id"] == first["request-id"]
+    assert first["x-request-id"].startswith("req_")
+    assert first["x-request-id"] != second["x-request-id"]
+
+
+@pytest.mark.parametrize("limit", ["9" * 5000, "0", "-1", "many"])
+async def test_a_limit_that_is_none_is_named(front: Front, limit: str) -> None:
+    answer = await front.http.get("/v1/batches", params={"limit": limit})
+    said(Api("", {}), answer, 400, "", "invalid_value")
+    assert answer.json()["error"]["param"] == "limit"
+
+
+@ALL
+async def test_a_body_that_could_not_be_passed_on_is_refused(front: Front, api: Api) -> None:
+    deep = b'{"a":' + b"[" * 900 + b"]" * 900 + b"}"
+    answer = await front.http.post(api.path, content=deep)
+    said(api, answer, 400, "invalid_request_error", "invalid_json")
+
+
+async def test_a_stream_that_breaks_names_the_request_id_of_its_headers(
+    front: Front, engine: ScriptedEngine
+) -> None:
+    engine.queue.append([[Delta(text="Hel")], EngineFailed("it broke")])
+    answer = await front.http.post("/v1/messages", json={**MESSAGES_API.body, "stream": True})
+    error = json.loads(answer.text.split("event: error\ndata: ")[1])
+    assert error["request_id"] == answer.headers["request-id"]

@@ -116,8 +116,25 @@ async def test_fields_may_come_before_and_after_the_file(front: Front) -> None:
             ),
             "expires_after.seconds",
         ),
+        (
+            (
+                upload(),
+                field("purpose", "batch"),
+                field("expires_after[anchor]", "created_at"),
+                field("expires_after[seconds]", "9" * 5000),
+            ),
+            "expires_after.seconds",
+        ),
     ],
-    ids=["no-purpose", "no-file", "wrong-purpose", "two-files", "wrong-anchor", "too-short"],
+    ids=[
+        "no-purpose",
+        "no-file",
+        "wrong-purpose",
+        "two-files",
+        "wrong-anchor",
+        "too-short",
+        "no-number",
+    ],
 )
 async def test_a_wrong_form_names_its_field_and_leaves_no_file(
     front: Front, parts: tuple[bytes, ...], param: str
@@ -137,7 +154,13 @@ async def test_a_form_that_ends_within_its_file_is_refused(front: Front) -> None
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "multipart/form-data", "multipart/form-data; boundary="]
+    "content_type",
+    [
+        "application/json",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=" + "x" * 1000,
+    ],
 )
 async def test_a_body_that_is_no_form_is_refused(front: Front, content_type: str) -> None:
     answer = await front.http.post(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from urllib.parse import urlsplit
 import pytest
 from typer.testing import CliRunner, Result
 
-from forebay.cli.keys import ServerRefused
+from forebay.cli.keys import KeyInUse, ServerRefused
 from forebay.cli.main import app
 from forebay.settings import PREFIX
+from forebay.wiring.data_directory import DataDirectoryUnusable
 from tests.server_process import FOREBAY, ServerProcess, clean_environment
 
 pytestmark = pytest.mark.timeout(60)
@@ -32,11 +34,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     server.end()
 
 
-def keys(data_dir: Path, *words: str) -> Result:
+def keys(data_dir: Path, *words: str, columns: int = 120) -> Result:
     """Run `forebay keys` on a data directory."""
     ours = {name: None for name in os.environ if name.startswith(PREFIX)}
     return CliRunner().invoke(
-        app, ["keys", *words, "--data-dir", str(data_dir)], env={**ours, "COLUMNS": "120"}
+        app, ["keys", *words, "--data-dir", str(data_dir)], env={**ours, "COLUMNS": str(columns)}
     )
 
 
@@ -105,6 +107,71 @@ def test_the_data_directory_is_its_owners_alone(server: ServerProcess) -> None:
     assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("key_id", ["a b", "key_\u00fc"])
+def test_a_word_that_is_no_id_is_refused_by_the_server(server: ServerProcess, key_id: str) -> None:
+    answer = keys(server.data_dir, "revoke", key_id)
+
+    assert isinstance(answer.exception, ServerRefused)
+    assert f"No live key with id '{key_id}'" in str(answer.exception)
+
+
+def test_the_command_lines_own_key_is_not_revoked_through_the_server(server: ServerProcess) -> None:
+    answer = keys(server.data_dir, "revoke", row_of(server.data_dir, "first key")[0])
+
+    assert isinstance(answer.exception, ServerRefused)
+    assert "A key cannot revoke itself" in str(answer.exception)
+    assert row_of(server.data_dir, "first key")[-1] == "live"
+
+
+def test_the_command_lines_own_key_is_not_revoked_without_a_server(tmp_path: Path) -> None:
+    created(tmp_path, "other")
+
+    answer = keys(tmp_path, "revoke", row_of(tmp_path, "first key")[0])
+
+    assert isinstance(answer.exception, KeyInUse)
+    assert row_of(tmp_path, "first key")[-1] == "live"
+
+
+def test_an_id_is_listed_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
+    name = "a name that is long enough to need two lines of its column"
+    created(tmp_path, name)
+    listed = keys(tmp_path, "list", columns=80).stdout
+
+    assert len(re.findall(r"key_[0-9a-f]{36}\b", listed)) == 2
+
+
+@pytest.mark.parametrize("words", [("list",), ("revoke", "key_1")])
+def test_a_data_directory_that_is_not_there_is_not_made_to_look_into(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    answer = keys(tmp_path / "absent", *words)
+
+    assert isinstance(answer.exception, DataDirectoryUnusable)
+    assert "it is not there" in str(answer.exception)
+    assert not (tmp_path / "absent").exists()
+
+
+def test_the_data_directory_may_be_named_by_a_settings_file(tmp_path: Path) -> None:
+    config = tmp_path / "other.toml"
+    config.write_text(f'data_dir = "{tmp_path / "data"}"')
+
+    answer = CliRunner().invoke(app, ["keys", "create", "--config", str(config)])
+
+    assert answer.exit_code == 0, answer.exception
+    assert (tmp_path / "data" / "api_key").exists()
+
+
+def test_everything_in_a_directory_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+
+    created(tmp_path, "any")
+
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes
+    assert [path for path, mode in modes.items() if mode & 0o077] == []
+
+
 def test_keys_are_made_and_revoked_without_a_server(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     key = created(data_dir, "early")
@@ -118,7 +185,7 @@ def test_keys_are_made_and_revoked_without_a_server(tmp_path: Path) -> None:
 
 def test_revoking_an_unknown_key_without_a_server_fails_in_one_line(tmp_path: Path) -> None:
     answer = subprocess.run(
-        [FOREBAY, "keys", "revoke", "key_unknown", "--data-dir", str(tmp_path / "data")],
+        [FOREBAY, "keys", "revoke", "key_unknown", "--data-dir", str(tmp_path)],
         env=clean_environment(),
         capture_output=True,
         text=True,

@@ -86,6 +86,25 @@ def test_a_model_file_that_is_missing_is_named(tmp_path: Path) -> None:
     assert ended.stderr == "forebay: there is no model file absent.gguf\n"
 
 
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--port", "99999"), "port"),
+        (("--data-dir", "/dev/null/data"), "/dev/null/data"),
+        (("--ready-file", "/absent/ready"), "/absent"),
+    ],
+)
+def test_a_flag_that_cannot_be_meant_is_refused_in_one_line(
+    tmp_path: Path, flags: tuple[str, ...], named: str
+) -> None:
+    ended = refused(tmp_path, "--engine", NO_ENGINE, "--port", "0", *flags)
+
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.startswith("forebay: ")
+    assert named in ended.stderr
+
+
 def test_the_first_key_is_shown_by_the_first_start_only(server: ServerProcess) -> None:
     server.start()
     key = (server.data_dir / "api_key").read_text().strip()

@@ -151,3 +151,46 @@ def test_weights_are_kept_with_the_data_unless_another_folder_is_named() -> None
 
 def test_what_kubernetes_puts_into_the_environment_is_no_port() -> None:
     assert load_settings({}, {"FOREBAY_PORT": "tcp://10.0.0.7:8088"}).port == Settings().port
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FOREBAY_PORT", "99999"),
+        ("FOREBAY_LOG_LEVEL", "chatty"),
+        ("FOREBAY_EMBEDDED_SLOTS", "0"),
+        ("FOREBAY_MODEL", ""),
+        ("FOREBAY_WEBHOOK_NETWORKS", "127.0.0.1/40"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_by_its_name(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    with pytest.raises(SettingsInvalid, match=name.removeprefix("FOREBAY_").lower()):
+        load_settings({}, {name: value}, config=written(tmp_path, ""))
+
+
+def test_a_network_may_be_named_by_any_address_in_it(tmp_path: Path) -> None:
+    environ = {"FOREBAY_WEBHOOK_NETWORKS": "127.0.0.1/8"}
+
+    (network,) = load_settings({}, environ, config=written(tmp_path, "")).networks
+
+    assert str(network) == "127.0.0.0/8"
+
+
+def test_a_level_may_be_written_in_capitals(tmp_path: Path) -> None:
+    environ = {"FOREBAY_LOG_LEVEL": "INFO"}
+
+    assert load_settings({}, environ, config=written(tmp_path, "")).shown_level == "info"
+
+
+@pytest.mark.parametrize("name", ["api_key", "secret_key"])
+@pytest.mark.parametrize(("text", "secret"), [("", None), (" \n", None), ("fb-key\n", "fb-key")])
+def test_a_secret_is_read_without_its_line_end_and_an_empty_one_is_none(
+    tmp_path: Path, name: str, text: str, secret: str | None
+) -> None:
+    environ = {f"FOREBAY_{name.upper()}": text}
+
+    settings = load_settings({}, environ, config=written(tmp_path, ""))
+
+    assert getattr(settings, name) == secret

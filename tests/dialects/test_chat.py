@@ -35,6 +35,7 @@ from tests.dialects.sdks import openai_reading
 
 DIALECT = ChatDialect()
 TOOL: JsonObject = {"type": "function", "function": {"name": "f", "parameters": {}}}
+CHOICE: JsonObject = {"type": "function", "function": {"name": "f"}}
 TOKEN: JsonObject = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
 
 
@@ -88,6 +89,16 @@ def test_a_body_becomes_a_turn() -> None:
     assert wishes.metadata == {"a": "b"}
 
 
+@pytest.mark.parametrize("choice", ["none", "auto", "required", CHOICE])
+def test_a_tool_choice_is_passed_on(choice: object) -> None:
+    assert DIALECT.parse(body(tools=[TOOL], tool_choice=choice))[0].tool_choice == choice
+
+
+@pytest.mark.parametrize("choice", ["none", "auto"])
+def test_a_tool_choice_that_demands_no_call_needs_no_tools(choice: str) -> None:
+    assert DIALECT.parse(body(tool_choice=choice))[0].tools == []
+
+
 def test_the_newer_name_of_the_token_cap_wins() -> None:
     turn, _ = DIALECT.parse(body(max_tokens=9, max_completion_tokens=5))
     assert turn.max_output_tokens == 5
@@ -114,6 +125,29 @@ def test_fields_that_only_the_engine_knows_are_passed_on() -> None:
         (body(stream_options={}), InvalidParameter, "stream_options"),
         (body(top_logprobs=2), InvalidParameter, "top_logprobs"),
         (body(tools=[{"type": "custom"}]), InvalidParameter, "tools[0]"),
+        (body(tool_choice="required"), InvalidParameter, "tool_choice"),
+        (body(tool_choice=CHOICE), InvalidParameter, "tool_choice"),
+        (body(tools=[TOOL], tool_choice="sometimes"), InvalidParameter, "tool_choice"),
+        (
+            body(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "g"}}),
+            InvalidParameter,
+            "tool_choice",
+        ),
+        (
+            body(tools=[TOOL], tool_choice={"type": "function"}),
+            MissingParameter,
+            "tool_choice.function",
+        ),
+        (
+            body(tools=[TOOL], tool_choice={"type": "allowed_tools", "allowed_tools": {}}),
+            UnsupportedParameter,
+            "tool_choice.type",
+        ),
+        (
+            body(tools=[TOOL], tool_choice={"type": "custom", "custom": {"name": "f"}}),
+            UnsupportedParameter,
+            "tool_choice.type",
+        ),
         (body(response_format={"type": "xml"}), InvalidParameter, "response_format.type"),
         (
             body(response_format={"type": "json_schema"}),

@@ -294,6 +294,8 @@ def test_what_agents_send_beyond_the_api_breaks_nothing() -> None:
             "tools[0].type",
         ),
         (body(tools=[{"name": "f"}]), MissingParameter, "tools[0].input_schema"),
+        (body(tool_choice={"type": "any"}), InvalidParameter, "tool_choice"),
+        (body(tool_choice={"type": "tool", "name": "f"}), InvalidParameter, "tool_choice"),
         (
             body(tools=[TOOL], tool_choice={"type": "tool", "name": "g"}),
             InvalidParameter,

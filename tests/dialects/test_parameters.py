@@ -1,4 +1,4 @@
-"""The three classes of parameters, and that every official parameter is in exactly one of them."""
+"""The four classes of parameters, and that every official parameter is in exactly one of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from forebay.dialects.parameters import Parameters, Refusal
 
 TABLE = Parameters(
     honoured=frozenset({"model"}),
+    partly={"thinking": "shows it"},
     refused={"n": Refusal(reason="one choice per call", neutral=(1,))},
     without_effect=frozenset({"user"}),
 )
@@ -30,7 +31,7 @@ def names(params: Any) -> set[str]:
 
 
 def classes_of(table: Parameters) -> Counter[str]:
-    return Counter([*table.honoured, *table.refused, *table.without_effect])
+    return Counter([*table.honoured, *table.partly, *table.refused, *table.without_effect])
 
 
 def test_a_refused_parameter_is_named_with_its_reason() -> None:
@@ -54,7 +55,7 @@ def test_the_first_refused_parameter_of_the_body_is_the_one_named() -> None:
 
 
 def test_unknown_fields_are_those_in_no_class() -> None:
-    body = {"model": "m", "n": 1, "user": "u", "top_k": 4}
+    body = {"model": "m", "n": 1, "user": "u", "thinking": {}, "top_k": 4}
     assert TABLE.unknown(body) == {"top_k": 4}
 
 

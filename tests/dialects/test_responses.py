@@ -263,6 +263,8 @@ def test_sampling_goes_to_the_engine_in_the_words_of_chat() -> None:
         body(
             temperature=0.5,
             top_p=0.9,
+            presence_penalty=0.5,
+            frequency_penalty=-1,
             top_logprobs=3,
             include=["message.output_text.logprobs", "reasoning.encrypted_content"],
             reasoning={"effort": "low", "summary": "auto"},
@@ -272,6 +274,8 @@ def test_sampling_goes_to_the_engine_in_the_words_of_chat() -> None:
     assert turn.sampling == {
         "temperature": 0.5,
         "top_p": 0.9,
+        "presence_penalty": 0.5,
+        "frequency_penalty": -1,
         "logprobs": True,
         "top_logprobs": 3,
         "reasoning_effort": "low",
@@ -280,7 +284,7 @@ def test_sampling_goes_to_the_engine_in_the_words_of_chat() -> None:
 
 
 def test_logprobs_are_not_asked_for_unless_they_are_shown() -> None:
-    assert DIALECT.parse(body(top_logprobs=3))[0].sampling == {}
+    assert DIALECT.parse(body(top_logprobs=0))[0].sampling == {}
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -379,6 +383,8 @@ def test_an_output_format_is_said_in_the_words_of_chat(shape: object, said: obje
         (body(temperature=3), InvalidParameter, "temperature"),
         (body(max_output_tokens=0), InvalidParameter, "max_output_tokens"),
         (body(top_logprobs=21), InvalidParameter, "top_logprobs"),
+        (body(top_logprobs=3), InvalidParameter, "top_logprobs"),
+        (body(presence_penalty=3), InvalidParameter, "presence_penalty"),
         (body(include=["everything"]), InvalidParameter, "include[0]"),
         (body(reasoning={"effort": "heroic"}), InvalidParameter, "reasoning.effort"),
         (body(metadata={"a": 1}), InvalidType, "metadata.a"),
@@ -591,3 +597,9 @@ def test_our_own_fields_are_under_one_key_and_absent_where_empty() -> None:
     assert "forebay" not in final(outcome_of(text("a")))
     shown = final(outcome_of(text("a"), extension={"window": "asap"}))
     assert shown["forebay"] == {"window": "asap"}
+
+
+def test_penalties_are_echoed() -> None:
+    call = call_of(DIALECT, body(presence_penalty=0.5, frequency_penalty=-1))
+    shown = DIALECT.final(call, outcome_of(finish()))
+    assert (shown["presence_penalty"], shown["frequency_penalty"]) == (0.5, -1)

@@ -201,6 +201,23 @@ def test_what_is_no_json_is_a_failure_of_the_engine() -> None:
         read(b"data: {nonsense\n\n")
 
 
+NO_UTF_8 = b'{"choices":[{"delta":{"content":"\xff"}}]}'
+TOO_DEEP = b'{"choices":[{"delta":{"reasoning_details":' + b"[" * 100_000 + b"]" * 100_000 + b"}}]}"
+
+
+@pytest.mark.parametrize("text", [NO_UTF_8, TOO_DEEP], ids=["no UTF-8", "too deep"])
+@pytest.mark.parametrize("before", [b"", b": ping\n\n"], ids=["at once", "event by event"])
+def test_json_that_cannot_be_decoded_is_a_failure_of_the_engine(text: bytes, before: bytes) -> None:
+    with pytest.raises(EngineFailed, match="unreadable"):
+        read(before + b"data: " + text + b"\n\n")
+
+
+@pytest.mark.parametrize("body", [b'{"message":"\xff"}', b'{"error":' + b"[" * 100_000])
+def test_an_error_answer_that_cannot_be_decoded_keeps_its_kind(body: bytes) -> None:
+    error = engine_error(500, body, retry_after_s=None)
+    assert isinstance(error, EngineFailed)
+
+
 def test_an_event_without_an_end_is_given_up() -> None:
     with pytest.raises(EngineFailed, match="without an end"):
         read(b"data: " + b"x" * MAX_EVENT_BYTES)
@@ -276,6 +293,15 @@ def test_an_engines_error_answer_is_sorted_by_whose_fault_it_is(
 ) -> None:
     body = json.dumps({"error": {"message": message}}).encode()
     assert type(engine_error(status, body, retry_after_s=None)) is kind
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_an_engine_says_of_its_key_is_not_passed_on(status: int) -> None:
+    body = json.dumps({"error": {"message": "Incorrect API key provided: sk-12345"}}).encode()
+    error = engine_error(status, body, retry_after_s=None)
+    assert isinstance(error, EngineFailed)
+    assert str(error) == "the engine did not let this server in"
+    assert error.engine_status == status
 
 
 def test_a_busy_engines_wish_is_kept() -> None:

@@ -53,6 +53,7 @@ HOUR = CompletionWindow(
     lanes=frozenset({Lane.BATCH}),
 )
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
+EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 
 
 class House:
@@ -86,6 +87,7 @@ class House:
             self.webhooks,
             clock=clock,
             chance=lambda: 1.0,
+            after_failure_s=0.0,
         )
         self.background = Background(
             self.admission,
@@ -94,6 +96,7 @@ class House:
             self.webhooks,
             clock=clock,
             seal=self.seal,
+            guard=AddressGuard(EVERYWHERE),  # so that delivery has something to refuse
             expiry_s=86_400,
         )
         self._join_batches()
@@ -121,6 +124,7 @@ class House:
             clock=clock,
             on_progress=self.closing.set,
             flush_after_s=0.005,
+            after_failure_s=0.0,
         )
         self.closer = Closer(
             self.batch_worker, self.runner, store, self.leases, clock=clock, wake=self.closing

@@ -116,6 +116,12 @@ def test_only_background_calls_have_a_webhook(house: House) -> None:
     assert admit(house, background=True, metadata=hook).lane is Lane.BACKGROUND
 
 
+def test_only_background_calls_have_a_webhook_token(house: House) -> None:
+    with pytest.raises(UnsupportedParameter) as refused:
+        admit(house, metadata={"webhook_token": "t"})
+    assert refused.value.param == "metadata.webhook_token"
+
+
 def test_tools_are_refused_by_a_model_that_takes_none(house: House) -> None:
     house.serve("plain", takes_tools=False)
     with pytest.raises(UnsupportedParameter) as refused:
@@ -134,3 +140,28 @@ def test_a_batch_line_is_no_background_call(house: House) -> None:
     with pytest.raises(UnsupportedParameter) as refused:
         house.admission.admit_line(DialectName.RESPONSES, body, CALLER, window_name="24h")
     assert refused.value.param == "background"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("completion_webhook", "https://example.com/"),
+        ("webhook_token", "t"),
+        ("review", "required"),
+        ("on_late", "refuse"),
+        ("completion_window", "asap"),
+    ],
+)
+def test_a_reserved_key_without_effect_on_a_batch_line_is_refused(
+    house: House, key: str, value: str
+) -> None:
+    body: JsonObject = {"model": "tiny", "input": "hi", "metadata": {key: value}}
+    with pytest.raises(UnsupportedParameter) as refused:
+        house.admission.admit_line(DialectName.RESPONSES, body, CALLER, window_name="24h")
+    assert refused.value.param == f"metadata.{key}"
+
+
+def test_a_batch_line_may_name_its_batchs_window_again(house: House) -> None:
+    body: JsonObject = {"model": "tiny", "input": "hi", "metadata": {"completion_window": "24h"}}
+    accepted = house.admission.admit_line(DialectName.RESPONSES, body, CALLER, window_name="24h")
+    assert accepted.window.name == "24h"

@@ -37,7 +37,7 @@ async def paused(house: House, request_id: str, *, turns: int) -> RequestRecord:
     async def look() -> RequestRecord | None:
         request = await house.kept(request_id)
         is_waiting = request.status is RequestStatus.QUEUED
-        return request if is_waiting and len(house.engine.turns) == turns else None
+        return request if is_waiting and request.attempt == turns else None
 
     return await until(look)
 

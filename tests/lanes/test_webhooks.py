@@ -191,12 +191,28 @@ async def test_a_name_that_resolves_to_an_allowed_address_is_resolved() -> None:
     assert {result["host"] for result in found} <= {"127.0.0.1", "::1"}
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+)
 def test_a_public_address_may_be_called(address: str) -> None:
     AddressGuard(()).check(address)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "100.64.0.1", "fc00::1", "fe80::1%eth0", "::"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "100.64.0.1",
+        "fc00::1",
+        "fe80::1%eth0",
+        "::",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:0a00:0001::1",
+        "::10.0.0.1",
+        "::127.0.0.1",
+    ],
+)
 def test_an_address_that_is_not_public_may_not_be_called(address: str) -> None:
     with pytest.raises(NotPermitted):
         AddressGuard(()).check(address)

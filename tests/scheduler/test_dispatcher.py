@@ -135,6 +135,33 @@ async def test_a_waiter_that_is_cancelled_is_passed_over() -> None:
     await staying
 
 
+async def test_waiters_that_leave_do_not_pile_up_behind_one_that_stays() -> None:
+    fleet = Fleet()
+    fleet.replica()
+    slot = await fleet.take()
+    staying = [await fleet.wait("first", INTERACTIVE), await fleet.wait("last", BULK, 200)]
+    for number in range(100):
+        leaving = await fleet.wait("leaving", BULK, number)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+    assert fleet.dispatcher.waiting_count(fleet.pool) <= 2 * len(staying)
+    assert await fleet.drain(slot) == ["first", "last"]
+    await asyncio.gather(*staying)
+
+
+async def test_waiters_keep_their_order_whoever_leaves() -> None:
+    fleet = Fleet()
+    fleet.replica()
+    slot = await fleet.take()
+    waiting = [await fleet.wait(str(number), BULK, number * 7 % 10) for number in range(10)]
+    leaving = [waiting[number] for number in (9, 1, 5, 3, 7, 8)]
+    for task in leaving:
+        task.cancel()
+    await asyncio.wait(leaving)
+    assert await fleet.drain(slot) == ["0", "6", "2", "4"]
+    await asyncio.gather(*[waiting[number] for number in (0, 2, 4, 6)])
+
+
 async def test_a_waiter_that_leaves_as_it_is_served_loses_no_slot() -> None:
     fleet = Fleet()
     replica = fleet.replica()

@@ -65,6 +65,11 @@ def completed(answer: bytes = b'{"ok":true}', *, charge: LedgerEntry | None = No
     )
 
 
+async def enqueue(store: Store, id: str = "resp_1", **others: Any) -> None:
+    """Keep a background request that waits."""
+    await store.requests.enqueue(new_request(id, **others))
+
+
 async def claimed(store: Store, model: str = "tiny") -> RequestRecord:
     """Claim the next request, which there must be."""
     request = await store.requests.claim(model, lease_expires_at=LEASED_UNTIL)

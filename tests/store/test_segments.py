@@ -102,6 +102,20 @@ async def test_later_chunks_grow_the_same_file_in_order(store: Store) -> None:
     assert file is not None and file.size_bytes == 200
 
 
+async def test_an_output_file_that_is_deleted_while_its_batch_runs_stays_deleted(
+    store: Store,
+) -> None:
+    await begun(store)
+    held, batch = await claim(store)
+    await store.segments.record(held, batch, results(chunk(0, blob_id="blob_a")))
+    file_id = str((await batch_of(store)).output_file_id)
+    assert (await store.files.delete(DEFAULT_PROJECT, file_id))[0]
+    await store.segments.record(held, batch, results(chunk(1, blob_id="blob_b")))
+    assert await store.files.get(DEFAULT_PROJECT, file_id) is None
+    assert (await batch_of(store)).output_file_id == file_id
+    assert (await batch_of(store)).completed_count == 2
+
+
 async def test_the_last_line_ends_the_segment(store: Store) -> None:
     await begun(store, segment(lines=2))
     held, batch = await claim(store)

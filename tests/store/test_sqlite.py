@@ -7,12 +7,13 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from forebay.core.money import Usage
 from forebay.core.projects import DEFAULT_PROJECT
-from forebay.store.database import StoreFailed
+from forebay.store.database import Database, StoreFailed, Tx
 from forebay.store.directory_lock import DataDirectoryInUse, DirectoryLock
 from forebay.store.ledger import entry_row
 from forebay.store.queries import load_queries
@@ -134,6 +135,37 @@ async def test_a_number_that_sqlite_cannot_hold_is_refused_alone(store: Store) -
     assert isinstance(outcomes[0], StoreFailed)
     assert outcomes[1] is None
     assert await charge_count(store) == 1
+
+
+async def test_the_writer_outlives_a_connection_that_was_closed_under_it(
+    store: Store, database: Database
+) -> None:
+    async def tear(tx: Tx) -> None:
+        # Now nothing works on this connection any more, not even the rollback.
+        cast(Any, tx)._connection.close()
+
+    with pytest.raises(StoreFailed):
+        await database.write(tear)
+    await database.append("record_entry", entry_row(entry()))
+    assert await charge_count(store) == 1
+
+
+async def test_all_that_was_committed_with_a_torn_operation_is_told_of_it(
+    database: Database,
+) -> None:
+    async def add(tx: Tx) -> None:
+        await tx.run("add_project", id="proj_1", name="p", now=1)
+
+    async def tear(tx: Tx) -> None:
+        cast(Any, tx)._connection.close()
+
+    outcomes = await asyncio.gather(
+        *[database.write(operation) for operation in (add, tear, add)], return_exceptions=True
+    )
+    found = await database.read("has_project", id="proj_1")
+    kept = [outcome for outcome in outcomes if outcome is None]
+    assert bool(found) == bool(kept)
+    assert isinstance(outcomes[1], StoreFailed)
 
 
 async def test_a_read_that_fails_is_the_stores_error(tmp_path: Path) -> None:

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from forebay.api.batches import batch_routes
+from forebay.api.body import BodyLimits
 from forebay.api.files import file_routes
 from forebay.api.inference import InferenceRoute
 from forebay.api.keys import KeyRing
 from forebay.api.models import model_routes
 from forebay.api.organization import organization_routes
-from forebay.api.routes import ErrorEdge, json_response
+from forebay.api.routes import ErrorEdge, RequestIds, answer_nobody, json_response
 from forebay.api.stored import stored_routes
 from forebay.core.errors import ForebayError
 from forebay.core.ids import NewId
@@ -52,6 +53,8 @@ class Rooms:
     projects: Projects
     new_id: NewId
     max_body_bytes: int
+    max_file_bytes: int
+    body_timeout_s: float
 
 
 class FrontDoor:
@@ -60,7 +63,7 @@ class FrontDoor:
     A router's layers cost a tenth of what a passed-through call may.
     """
 
-    def __init__(self, hot: dict[str, InferenceRoute], rest: Starlette) -> None:
+    def __init__(self, hot: dict[str, InferenceRoute], rest: ASGIApp) -> None:
         self._hot = hot
         self._rest = rest
 
@@ -76,25 +79,34 @@ class FrontDoor:
 
 def build_app(rooms: Rooms) -> FrontDoor:
     """Return the application."""
-    edge = ErrorEdge(rooms.new_id)
-    hot = _inference_routes(rooms)
+    edge = ErrorEdge()
+    limits = BodyLimits(max_bytes=rooms.max_body_bytes, timeout_s=rooms.body_timeout_s)
+    file_limits = BodyLimits(max_bytes=rooms.max_file_bytes, timeout_s=rooms.body_timeout_s)
+    hot = _inference_routes(rooms, limits)
     rest = Starlette(
         routes=[
             # For the answer to a wrong method; POST never comes so far.
             *(Route(path, route, methods=["POST"]) for path, route in hot.items()),
             *stored_routes(rooms.keys, rooms.background),
-            *file_routes(rooms.keys, rooms.files),
-            *batch_routes(rooms.keys, rooms.batches, max_body_bytes=rooms.max_body_bytes),
+            *file_routes(rooms.keys, rooms.files, file_limits),
+            *batch_routes(rooms.keys, rooms.batches, limits),
             *model_routes(rooms.keys, rooms.catalogue),
-            *organization_routes(rooms.keys, rooms.projects, max_body_bytes=rooms.max_body_bytes),
+            *organization_routes(rooms.keys, rooms.projects, limits),
             Route("/health", _health, methods=["GET"]),
         ],
-        exception_handlers={ForebayError: edge, HTTPException: edge, Exception: edge},
+        exception_handlers={
+            ForebayError: edge,
+            HTTPException: edge,
+            ClientDisconnect: answer_nobody,
+            Exception: edge,
+        },
     )
-    return FrontDoor(hot, rest)
+    # A redirect would lead to whatever host the caller's headers name.
+    rest.router.redirect_slashes = False
+    return FrontDoor(hot, RequestIds(rest, rooms.new_id))
 
 
-def _inference_routes(rooms: Rooms) -> dict[str, InferenceRoute]:
+def _inference_routes(rooms: Rooms, limits: BodyLimits) -> dict[str, InferenceRoute]:
     return {
         path: InferenceRoute(
             rooms.dialects[name],
@@ -103,7 +115,7 @@ def _inference_routes(rooms: Rooms) -> dict[str, InferenceRoute]:
             realtime=rooms.realtime,
             background=rooms.background,
             new_id=rooms.new_id,
-            max_body_bytes=rooms.max_body_bytes,
+            limits=limits,
         )
         for name, path in PATHS.items()
     }

@@ -6,19 +6,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from forebay.api.body import BodyLimits
 from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.api.routes import json_body, json_response, limit_of
 from forebay.lanes.batch.batches import BatchDesk
 
 
-def batch_routes(keys: KeyRing, batches: BatchDesk, *, max_body_bytes: int) -> list[Route]:
+def batch_routes(keys: KeyRing, batches: BatchDesk, limits: BodyLimits) -> list[Route]:
     """Return the routes under `/v1/batches`."""
 
     async def create(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
         refuse_idempotency_key(request.headers.raw)
-        body = await json_body(request, max_bytes=max_body_bytes)
+        body = await json_body(request, limits)
         return json_response(await batches.create(caller, body))
 
     async def page(request: Request) -> Response:

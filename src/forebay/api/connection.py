@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from forebay.core.errors import BodyTooLarge
+from forebay.api.body import BodyLimits, whole_body
 from forebay.dialects.wire import encode
 
 WATCH_AFTER_S = 0.25
@@ -64,18 +64,9 @@ class Connection:
                 return value.decode("latin-1")
         return None
 
-    async def body(self, *, max_bytes: int) -> bytes:
-        """Return the request's body; raises `BodyTooLarge`."""
-        message: Message = await self._receive()
-        body: bytes = message.get("body", b"")
-        while message.get("more_body", False):
-            if len(body) > max_bytes:
-                break
-            message = await self._receive()
-            body += message.get("body", b"")
-        if len(body) > max_bytes:
-            raise BodyTooLarge(max_bytes)
-        return body
+    async def body(self, limits: BodyLimits) -> bytes:
+        """Return the request's body; raises what `whole_body` does."""
+        return await whole_body(self.headers, self._receive, limits)
 
     async def send_json(
         self, payload: object, *, status: int = 200, headers: Mapping[str, str] | None = None

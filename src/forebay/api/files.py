@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from forebay.api.body import BodyLimits, body_pieces, refuse_declared
 from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
-from forebay.api.multipart import MultipartReader, PartBegin, field_text, part_pieces
-from forebay.api.routes import is_oldest_first, json_response, limit_of
+from forebay.api.multipart import (
+    MAX_FIELD_BYTES,
+    Event,
+    MultipartReader,
+    PartBegin,
+    field_text,
+    part_pieces,
+)
+from forebay.api.routes import MAX_DIGITS, is_oldest_first, json_response, limit_of
 from forebay.core.errors import InvalidParameter, MissingParameter
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.admission import Caller
@@ -17,15 +27,20 @@ from forebay.lanes.batch.files import FileDesk
 from forebay.store.blobs import BlobWriter
 
 MAX_FIELDS = 32
+# What a form may hold beside its file.
+MAX_FORM_BYTES = (MAX_FIELDS + 1) * MAX_FIELD_BYTES
 
 
-def file_routes(keys: KeyRing, files: FileDesk) -> list[Route]:
-    """Return the routes under `/v1/files`."""
+def file_routes(keys: KeyRing, files: FileDesk, limits: BodyLimits) -> list[Route]:
+    """Return the routes under `/v1/files`; the limits are those of one file and of its pieces."""
 
     async def upload(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
         refuse_idempotency_key(request.headers.raw)
-        return json_response(await _upload(request, caller, files))
+        refuse_declared(request.headers.raw, limits.max_bytes + MAX_FORM_BYTES)
+        pieces = body_pieces(request.receive, timeout_s=limits.timeout_s)
+        reader = MultipartReader(request.headers.get("content-type", ""))
+        return json_response(await _upload(reader.events(pieces), caller, files))
 
     async def page(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
@@ -62,9 +77,8 @@ def file_routes(keys: KeyRing, files: FileDesk) -> list[Route]:
     ]
 
 
-async def _upload(request: Request, caller: Caller, files: FileDesk) -> JsonObject:
+async def _upload(events: AsyncIterator[Event], caller: Caller, files: FileDesk) -> JsonObject:
     """Take the form's parts in any order; what was received goes away with any error."""
-    events = MultipartReader(request.headers.get("content-type", "")).events(request.stream())
     fields: dict[str, str] = {}
     filename = ""
     writer: BlobWriter | None = None
@@ -106,6 +120,6 @@ def _expires_after_s(fields: dict[str, str]) -> int | None:
         return None
     if fields.get("expires_after[anchor]") != "created_at":
         raise InvalidParameter("Supported values are: 'created_at'.", param="expires_after.anchor")
-    if not seconds.isdecimal():
+    if not seconds.isdecimal() or len(seconds) > MAX_DIGITS:
         raise InvalidParameter("Expected a number of seconds.", param="expires_after.seconds")
     return int(seconds)

@@ -6,8 +6,10 @@ import asyncio
 import logging
 from contextlib import aclosing
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from forebay.api.body import BodyLimits
 from forebay.api.connection import Connection
 from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
@@ -35,7 +37,7 @@ class InferenceRoute:
         realtime: Realtime,
         background: Background,
         new_id: NewId,
-        max_body_bytes: int,
+        limits: BodyLimits,
     ) -> None:
         self._dialect = dialect
         self._keys = keys
@@ -43,7 +45,7 @@ class InferenceRoute:
         self._realtime = realtime
         self._background = background
         self._new_id = new_id
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call; every failure is answered in the dialect's words."""
@@ -52,6 +54,8 @@ class InferenceRoute:
             await self._answer(connection)
         except ForebayError as error:
             await self._refuse(connection, error)
+        except ClientDisconnect:
+            log.info("caller left", extra={"request_id": connection.request_id})
         except asyncio.CancelledError:
             if not connection.is_gone:
                 raise
@@ -67,11 +71,12 @@ class InferenceRoute:
     async def _answer(self, connection: Connection) -> None:
         caller = self._keys.authenticate(connection.headers)
         refuse_idempotency_key(connection.headers)
-        body = await connection.body(max_bytes=self._max_body_bytes)
+        body = await connection.body(self._limits)
         accepted = self._admission.admit(
             self._dialect.name,
             decode_object(body),
             caller,
+            request_id=connection.request_id,
             header_window=connection.header(b"x-completion-window"),
         )
         if accepted.lane is Lane.BACKGROUND:

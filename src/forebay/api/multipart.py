@@ -48,17 +48,20 @@ class MultipartReader:
         self._field = b""
         self._headers: dict[bytes, bytes] = {}
         self._value = b""
-        self._parser = MultipartParser(
-            options[b"boundary"],
-            {
-                "on_header_field": self._on_header_field,
-                "on_header_value": self._on_header_value,
-                "on_header_end": self._on_header_end,
-                "on_headers_finished": self._on_headers_finished,
-                "on_part_data": self._on_part_data,
-                "on_part_end": self._on_part_end,
-            },
-        )
+        try:
+            self._parser = MultipartParser(
+                options[b"boundary"],
+                {
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_headers_finished": self._on_headers_finished,
+                    "on_part_data": self._on_part_data,
+                    "on_part_end": self._on_part_end,
+                },
+            )
+        except FormParserError as error:
+            raise InvalidParameter(f"The form is not readable: {error}.") from None
 
     async def events(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[Event]:
         """Yield the form's events in order."""

@@ -6,10 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from forebay.api.body import BodyLimits
 from forebay.api.keys import KeyRing
 from forebay.api.routes import json_body, json_response
 from forebay.core.clock import seconds_of
-from forebay.core.errors import MissingParameter, NotFound
+from forebay.core.errors import Conflict, MissingParameter, NotFound
 from forebay.core.projects import ApiKey, new_secret
 from forebay.dialects.turn import JsonObject
 from forebay.store.projects import Projects
@@ -17,7 +18,7 @@ from forebay.store.projects import Projects
 KEYS = "/v1/organization/projects/{project_id}/api_keys"
 
 
-def organization_routes(keys: KeyRing, projects: Projects, *, max_body_bytes: int) -> list[Route]:
+def organization_routes(keys: KeyRing, projects: Projects, limits: BodyLimits) -> list[Route]:
     """Return the routes under `/v1/organization`; all need an admin key."""
 
     async def page(request: Request) -> Response:
@@ -28,7 +29,7 @@ def organization_routes(keys: KeyRing, projects: Projects, *, max_body_bytes: in
 
     async def create(request: Request) -> Response:
         keys.authenticate_admin(request.headers.raw)
-        name = (await json_body(request, max_bytes=max_body_bytes)).get("name")
+        name = (await json_body(request, limits)).get("name")
         if not isinstance(name, str) or not name:
             raise MissingParameter("name")
         project_id = request.path_params["project_id"]
@@ -41,8 +42,10 @@ def organization_routes(keys: KeyRing, projects: Projects, *, max_body_bytes: in
         return json_response({**_shown(key), "value": secret})
 
     async def revoke(request: Request) -> Response:
-        keys.authenticate_admin(request.headers.raw)
+        caller = keys.authenticate_admin(request.headers.raw)
         key_id = request.path_params["key_id"]
+        if key_id == caller.key_id:
+            raise Conflict("A key cannot revoke itself: nobody could manage the keys after that.")
         if not await projects.revoke_key(request.path_params["project_id"], key_id):
             raise NotFound(f"No live key with id '{key_id}'.")
         keys.remove(key_id)

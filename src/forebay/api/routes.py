@@ -1,26 +1,25 @@
-"""What every plain route shares: who calls, which error words they read, and paging."""
+"""What every plain route shares: its ids, which error words its caller reads, and paging."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from forebay.core.errors import (
-    BodyTooLarge,
-    ForebayError,
-    InvalidParameter,
-    MethodNotAllowed,
-    NotFound,
-)
+from forebay.api.body import BodyLimits, whole_body
+from forebay.core.errors import ForebayError, InvalidParameter, MethodNotAllowed, NotFound
 from forebay.core.ids import NewId
 from forebay.dialects.dialect import ErrorReply
 from forebay.dialects.errors import anthropic_error, openai_error
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import decode_object, encode
+
+MAX_DIGITS = 9  # of a number in a query or a form; Python reads no more than some thousands
 
 log = logging.getLogger(__name__)
 
@@ -40,22 +39,38 @@ def speaks_anthropic(request: Request) -> bool:
     return "anthropic-version" in request.headers or request.url.path.startswith("/v1/messages")
 
 
+class RequestIds:
+    """Gives each exchange its id, which goes out with every answer, in both vendors' headers."""
+
+    def __init__(self, app: ASGIApp, new_id: NewId) -> None:
+        self._app = app
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one exchange."""
+        request_id = self._new_id("req_")
+
+        async def send_with_ids(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = headers["request-id"] = request_id
+            await send(message)
+
+        await self._app({**scope, "forebay.request_id": request_id}, receive, send_with_ids)
+
+
 class ErrorEdge:
     """Turns whatever a plain route raises into an error body of the caller's dialect."""
 
-    def __init__(self, new_id: NewId) -> None:
-        self._new_id = new_id
-
     async def __call__(self, request: Request, error: Exception) -> Response:
         """Return the answer for `error`."""
-        request_id = self._new_id("req_")
+        request_id: str = request.scope["forebay.request_id"]
         known = self._known(request, error, request_id)
         if speaks_anthropic(request):
             reply: ErrorReply = anthropic_error(known, request_id=request_id)
         else:
             reply = openai_error(known)
-        headers = {**reply.headers, "x-request-id": request_id, "request-id": request_id}
-        return json_response(reply.body, status=reply.status, headers=headers)
+        return json_response(reply.body, status=reply.status, headers=reply.headers)
 
     def _known(self, request: Request, error: Exception, request_id: str) -> ForebayError:
         match error:
@@ -70,14 +85,15 @@ class ErrorEdge:
                 return ForebayError("The server had an error processing your request.")
 
 
-async def json_body(request: Request, *, max_bytes: int) -> JsonObject:
-    """Return the request's body as a JSON object; raises `BodyTooLarge` or `InvalidJson`."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > max_bytes:
-            raise BodyTooLarge(max_bytes)
-    return decode_object(body)
+async def answer_nobody(request: Request, _: Exception) -> Response:
+    """Take note of a caller that left before its request was whole; this answer goes nowhere."""
+    log.info("caller left", extra={"request_id": request.scope["forebay.request_id"]})
+    return Response(status_code=400)
+
+
+async def json_body(request: Request, limits: BodyLimits) -> JsonObject:
+    """Return the body as a JSON object; raises what `whole_body` does, or `InvalidJson`."""
+    return decode_object(await whole_body(request.headers.raw, request.receive, limits))
 
 
 def limit_of(request: Request, *, default: int, most: int) -> int:
@@ -85,7 +101,7 @@ def limit_of(request: Request, *, default: int, most: int) -> int:
     text = request.query_params.get("limit")
     if text is None:
         return default
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    if not text.isdecimal() or len(text) > MAX_DIGITS or not 1 <= int(text) <= most:
         raise InvalidParameter(f"'limit' must be a number from 1 to {most}.", param="limit")
     return int(text)
 

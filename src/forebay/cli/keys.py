@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import http.client
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from forebay.cli.options import ADDRESS_FILE, DataDir, load
+from forebay.cli.options import ADDRESS_FILE, Config, DataDir, load
 from forebay.core.errors import ForebayError
-from forebay.core.projects import DEFAULT_PROJECT, new_secret
+from forebay.core.projects import DEFAULT_PROJECT, hash_secret, new_secret
 from forebay.dialects.wire import encode
 from forebay.settings import Settings
 from forebay.store.projects import Projects
+from forebay.wiring.data_directory import DataDirectoryUnusable, keep_private
 from forebay.wiring.secrets import KEY_FILE, ensure_first_key
 from forebay.wiring.service import opened_store
 
@@ -46,6 +48,14 @@ class _Listed(msgspec.Struct):
     data: list[_Key]
 
 
+class _Reason(msgspec.Struct):
+    message: str
+
+
+class _Refused(msgspec.Struct):
+    error: _Reason
+
+
 class ServerRefused(ForebayError):
     """The running server did not do what was asked."""
 
@@ -58,13 +68,26 @@ class NoSuchKey(ForebayError):
     code = "no_such_key"
 
 
+class KeyInUse(ForebayError):
+    """The key is the one with which this command line manages the others."""
+
+    code = "key_in_use"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"the key {key_id} is the one that this command line uses; "
+            "start the server with another FOREBAY_API_KEY first"
+        )
+
+
 @app.command()
 def create(
     name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "unnamed",
     data_dir: DataDir = None,
+    config: Config = None,
 ) -> None:
     """Make a key and print it: it is not kept, so this is the only time that it is seen."""
-    settings = load(data_dir=data_dir)
+    settings = _settings(config, data_dir)
     answer = _call(settings, "POST", KEYS_PATH, encode({"name": name}))
     if answer is None:
         secret = new_secret()
@@ -79,9 +102,9 @@ def create(
 
 
 @app.command("list")
-def list_keys(data_dir: DataDir = None) -> None:
+def list_keys(data_dir: DataDir = None, config: Config = None) -> None:
     """List the keys; a key itself is never shown again."""
-    settings = load(data_dir=data_dir)
+    settings = _settings(config, data_dir, must_exist=True)
     answer = _call(settings, "GET", KEYS_PATH)
     if answer is None:
         keys = asyncio.run(_alone(settings, lambda projects: projects.keys()))
@@ -91,7 +114,14 @@ def list_keys(data_dir: DataDir = None) -> None:
             (key.id, key.name, key.redacted_value[-4:], key.revoked_at is None)
             for key in msgspec.json.decode(answer, type=_Listed).data
         ]
-    table = Table("id", "name", "ends in", "state")
+    # An id is there to be copied: it is never cut, and never shortened for a longer name.
+    id_width = max([len(key_id) for key_id, *_ in rows], default=0)
+    table = Table(
+        Column("id", overflow="fold", min_width=id_width),
+        Column("name", overflow="fold"),
+        "ends in",
+        "state",
+    )
     for key_id, name, hint, is_live in rows:
         table.add_row(key_id, name, hint, "live" if is_live else "revoked")
     Console().print(table)
@@ -101,17 +131,29 @@ def list_keys(data_dir: DataDir = None) -> None:
 def revoke(
     key_id: Annotated[str, typer.Argument(help="An id from `forebay keys list`.")],
     data_dir: DataDir = None,
+    config: Config = None,
 ) -> None:
     """End a key for good, at once."""
-    settings = load(data_dir=data_dir)
-    if _call(settings, "DELETE", f"{KEYS_PATH}/{key_id}") is None:
+    settings = _settings(config, data_dir, must_exist=True)
+    if _call(settings, "DELETE", f"{KEYS_PATH}/{quote(key_id, safe='')}") is None:
 
         async def end(projects: Projects) -> None:
+            own = _own_hash(settings)
+            if any(key.id == key_id and key.hash == own for key in await projects.keys()):
+                raise KeyInUse(key_id)
             if not await projects.revoke_key(DEFAULT_PROJECT, key_id):
                 raise NoSuchKey(f"there is no live key with the id {key_id}")
 
         asyncio.run(_alone(settings, end))
     print(f"revoked {key_id}")
+
+
+def _settings(config: Path | None, data_dir: Path | None, *, must_exist: bool = False) -> Settings:
+    settings = load(config=config, data_dir=data_dir)
+    if must_exist and not settings.folder.is_dir():
+        raise DataDirectoryUnusable(settings.folder, "it is not there")
+    keep_private()
+    return settings
 
 
 def _call(settings: Settings, method: str, path: str, body: bytes = b"") -> bytes | None:
@@ -133,8 +175,20 @@ def _call(settings: Settings, method: str, path: str, body: bytes = b"") -> byte
     finally:
         connection.close()
     if answer.status != 200:
-        raise ServerRefused(f"the server at {address} answered {answer.status}: {content.decode()}")
+        raise ServerRefused(f"the server at {address} answered {answer.status}: {_reason(content)}")
     return content
+
+
+def _reason(content: bytes) -> str:
+    try:
+        return msgspec.json.decode(content, type=_Refused).error.message
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return content.decode(errors="replace")
+
+
+def _own_hash(settings: Settings) -> str | None:
+    path = settings.folder / KEY_FILE
+    return hash_secret(path.read_text().strip()) if path.exists() else None
 
 
 async def _alone(settings: Settings, work: Callable[[Projects], Awaitable[T]]) -> T:

@@ -20,6 +20,7 @@ from forebay.cli.options import ADDRESS_FILE
 from forebay.cli.weights import embedded_weights
 from forebay.core.errors import ForebayError
 from forebay.settings import Settings
+from forebay.wiring.data_directory import keep_private, prepare
 from forebay.wiring.secrets import write_private
 from forebay.wiring.service import Service, running
 
@@ -35,14 +36,24 @@ class PortInUse(ForebayError):
     code = "port_in_use"
 
 
+class NoReadyFolder(ForebayError):
+    """The ready file could not be written."""
+
+    code = "no_ready_folder"
+
+
 def serve(settings: Settings, *, ready_file: Path | None, console: Console) -> None:
     """Serve until told to stop."""
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.shown_level)
+    keep_private()
+    if ready_file is not None and not ready_file.absolute().parent.is_dir():
+        raise NoReadyFolder(f"there is no folder {ready_file.parent} for the ready file")
     uvloop.run(_serve(settings, ready_file=ready_file, console=console))
 
 
 async def _serve(settings: Settings, *, ready_file: Path | None, console: Console) -> None:
     listening = _listen(settings.host, settings.port)
+    prepare(settings.folder)
     weights = await embedded_weights(settings, console)
     address = _address(listening)
     try:

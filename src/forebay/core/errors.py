@@ -4,7 +4,7 @@
     ├── RequestRejected          the caller must change something
     │   ├── InvalidJson, InvalidParameter, InvalidType, MissingParameter, UnsupportedParameter
     │   ├── UnknownModel, WindowNotOffered, ContextTooLong, PromptRejected
-    │   └── BodyTooLarge
+    │   └── BodyTooLarge, BodyTimedOut
     ├── NotAuthenticated, NotPermitted
     ├── NotFound, MethodNotAllowed
     ├── Conflict                 the object's state forbids it
@@ -122,6 +122,15 @@ class BodyTooLarge(RequestRejected):
         super().__init__(f"The request body is larger than {max_bytes} bytes.")
 
 
+class BodyTimedOut(RequestRejected):
+    """The body did not come in time."""
+
+    code = "request_timeout"
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(f"The request body did not come within {timeout_s:g} seconds.")
+
+
 class NotAuthenticated(ForebayError):
     """No key, or one that is unknown or revoked."""
 
@@ -203,9 +212,16 @@ class EngineBusy(EngineError):
 
 
 class EngineFailed(EngineError):
-    """The engine answered with a 5xx, or with something that is not an answer."""
+    """The engine answered with a 5xx, or with something that is not an answer.
+
+    `engine_status` is what it answered with, for the log.
+    """
 
     code = "server_error"
+
+    def __init__(self, message: str, *, engine_status: int | None = None) -> None:
+        super().__init__(message)
+        self.engine_status = engine_status
 
 
 class LeaseLost(ForebayError):

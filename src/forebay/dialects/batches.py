@@ -14,7 +14,7 @@ from forebay.core.clock import Instant, seconds_of
 from forebay.core.errors import InvalidParameter
 from forebay.core.money import show_nanos
 from forebay.dialects.dialect import DialectName
-from forebay.dialects.metadata import read_metadata
+from forebay.dialects.metadata import read_metadata, refuse_reserved_of_batch
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode, read
 
@@ -42,8 +42,9 @@ class BatchBody(msgspec.Struct):
 
 def parse_batch(body: JsonObject) -> BatchBody:
     """Return what the body asks for; raises `RequestRejected` with the field's name."""
-    read_metadata(body)
+    metadata = read_metadata(body)
     shape = read(body, BatchBody)
+    refuse_reserved_of_batch(metadata, window=shape.completion_window)
     if shape.endpoint not in ENDPOINTS:
         supported = ", ".join(f"'{name}'" for name in ENDPOINTS)
         raise InvalidParameter(

@@ -10,7 +10,12 @@ from typing import Annotated
 
 import msgspec
 
-from forebay.core.errors import ForebayError, InvalidParameter, MissingParameter
+from forebay.core.errors import (
+    ForebayError,
+    InvalidParameter,
+    MissingParameter,
+    UnsupportedParameter,
+)
 from forebay.dialects.chat_output import ChatWriter, completion_object
 from forebay.dialects.dialect import (
     Call,
@@ -23,6 +28,7 @@ from forebay.dialects.dialect import (
 from forebay.dialects.errors import openai_error
 from forebay.dialects.metadata import read_metadata
 from forebay.dialects.parameters import Parameters, Refusal
+from forebay.dialects.tool_choice import named_tool, require_tools
 from forebay.dialects.turn import JsonObject, Turn
 from forebay.dialects.wire import read
 
@@ -90,6 +96,14 @@ class _StreamOptions(msgspec.Struct):
     include_usage: bool = False
 
 
+class _NamedFunction(msgspec.Struct):
+    name: str
+
+
+class _NamedChoice(msgspec.Struct):
+    function: _NamedFunction
+
+
 class _Body(msgspec.Struct):
     model: str
     messages: Annotated[list[_Message], msgspec.Meta(min_length=1)]
@@ -133,6 +147,7 @@ class ChatDialect:
                 param="stream_options",
             )
         _check_formats(shape)
+        _check_choice(shape.tool_choice, shape.tools or [])
         messages = body["messages"]
         assert isinstance(messages, list)
         turn = Turn(
@@ -199,3 +214,21 @@ def _check_formats(shape: _Body) -> None:
             "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
             param="top_logprobs",
         )
+
+
+def _check_choice(choice: str | JsonObject | None, tools: list[JsonObject]) -> None:
+    if choice is None or choice in ("none", "auto"):
+        return
+    require_tools(tools)
+    if choice == "required":
+        return
+    if isinstance(choice, str):
+        raise InvalidParameter(
+            f"Invalid value: '{choice}'. Supported values are: 'none', 'auto' and 'required'.",
+            param="tool_choice",
+        )
+    if choice.get("type") != "function":
+        raise UnsupportedParameter(
+            "tool_choice.type", f"'{choice.get('type')}' is not supported, only 'function' is"
+        )
+    named_tool(read(choice, _NamedChoice, at="tool_choice").function.name, tools)

@@ -41,6 +41,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One parsed call. `body` is what the caller sent (answers echo parts of it).
 
     `model` is the served model's own name, which may differ from what the caller wrote.
+    `request_id` is the one of the exchange, for a call that somebody waits for.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     wishes: Wishes
     window: str
     band: Band
+    request_id: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

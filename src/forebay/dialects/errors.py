@@ -24,6 +24,7 @@ class _Words:
 _TABLE: dict[type[ForebayError], _Words] = {
     errors.UnknownModel: _Words(404, "invalid_request_error", "not_found_error"),
     errors.BodyTooLarge: _Words(413, "invalid_request_error", "request_too_large"),
+    errors.BodyTimedOut: _Words(408, "invalid_request_error", "timeout_error"),
     errors.RequestRejected: _Words(400, "invalid_request_error", "invalid_request_error"),
     errors.NotAuthenticated: _Words(401, "invalid_request_error", "authentication_error"),
     errors.NotPermitted: _Words(403, "invalid_request_error", "permission_error"),
@@ -88,4 +89,7 @@ def _headers(error: ForebayError, status: int) -> dict[str, str]:
         headers["retry-after"] = str(max(1, round(retry_after_s)))
     if status == 409 or isinstance(error, errors.TurnTimedOut):
         headers["x-should-retry"] = "false"
+    if isinstance(error, errors.BodyTimedOut):
+        # What may still come of the body is read by nobody.
+        headers["connection"] = "close"
     return headers

@@ -36,14 +36,16 @@ PARAMETERS = Parameters(
             "stream",
             "system",
             "temperature",
-            # Decides what the caller sees of it; whether to think is the model's own matter.
-            "thinking",
             "tool_choice",
             "tools",
             "top_k",
             "top_p",
         }
     ),
+    partly={
+        "thinking": "decides what the caller sees of it; whether and how long to think is the "
+        "model's own matter (`output_config.effort` is passed on to the engine)",
+    },
     refused={
         "billing_policy": Refusal(reason="nobody else can be billed here"),
         "compaction": Refusal(reason="no compaction runs here"),

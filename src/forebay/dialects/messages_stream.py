@@ -61,7 +61,8 @@ class MessagesWriter:
         """Return what ends the open block and the message; or the error."""
         if outcome.status is RequestStatus.FAILED:
             assert outcome.error is not None
-            return event("error", anthropic_error(outcome.error, request_id=self._call.id).body)
+            reply = anthropic_error(outcome.error, request_id=self._call.request_id)
+            return event("error", reply.body)
         out: list[bytes] = []
         self._end_block(out)
         answer = outcome.answer

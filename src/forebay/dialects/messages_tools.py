@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from forebay.core.errors import InvalidParameter, UnsupportedParameter
+from forebay.dialects.tool_choice import named_tool, require_tools
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import read
 
@@ -35,16 +36,19 @@ def chat_tools(tools: list[JsonObject]) -> list[JsonObject]:
 
 
 def chosen(choice: ToolChoice | None, tools: list[JsonObject]) -> str | JsonObject | None:
-    """Return the choice as chat says it."""
+    """Return the choice as chat says it; raises `InvalidParameter` for one of no tool."""
     if choice is None:
         return None
     match choice.type:
         case "auto" | "none":
             return choice.type
         case "any":
+            require_tools(tools)
             return "required"
         case "tool":
-            return {"type": "function", "function": {"name": _named(choice.name, tools)}}
+            require_tools(tools)
+            named_tool(choice.name, tools, param="tool_choice.name")
+            return {"type": "function", "function": {"name": choice.name}}
         case kind:
             raise InvalidParameter(
                 f"Invalid value: '{kind}'. Supported values are: 'auto', 'any', 'tool' and 'none'.",
@@ -78,11 +82,3 @@ def _function(tool: JsonObject, *, at: str) -> JsonObject:
     if shape.strict is not None:
         function["strict"] = shape.strict
     return {"type": "function", "function": function}
-
-
-def _named(name: str | None, tools: list[JsonObject]) -> str:
-    for tool in tools:
-        function = tool["function"]
-        if isinstance(function, dict) and function["name"] == name:
-            return str(name)
-    raise InvalidParameter(f"Tool '{name}' not found in 'tools'.", param="tool_choice.name")

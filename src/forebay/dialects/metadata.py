@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from forebay.core.errors import InvalidParameter, InvalidType
+from collections.abc import Mapping
+
+from forebay.core.errors import InvalidParameter, InvalidType, UnsupportedParameter
 from forebay.dialects.turn import JsonObject
 
 MAX_PAIRS = 16
@@ -11,6 +13,10 @@ MAX_VALUE_CHARACTERS = 512
 
 # Reserved keys that hold secrets: they are used, and never shown again.
 _SECRET = frozenset({"webhook_token"})
+
+# Reserved keys whose meaning would be lost if they were let through.
+_UNSUPPORTED = ("review", "on_late")
+_BACKGROUND_ONLY = ("completion_webhook", "webhook_token")
 
 
 def read_metadata(body: JsonObject) -> dict[str, str]:
@@ -43,6 +49,29 @@ def check_pair(key: str, value: object) -> None:
     if len(value) > MAX_VALUE_CHARACTERS:
         raise InvalidParameter(
             f"Invalid '{param}': longer than {MAX_VALUE_CHARACTERS} characters.", param=param
+        )
+
+
+def refuse_reserved(metadata: Mapping[str, str], *, is_background: bool) -> None:
+    """Raise `UnsupportedParameter` for a reserved key that would have no effect here."""
+    for key in _UNSUPPORTED:
+        if key in metadata:
+            raise UnsupportedParameter(f"metadata.{key}")
+    for key in () if is_background else _BACKGROUND_ONLY:
+        if key in metadata:
+            reason = "only background responses call a webhook"
+            raise UnsupportedParameter(f"metadata.{key}", reason)
+
+
+def refuse_reserved_of_batch(metadata: Mapping[str, str], *, window: str) -> None:
+    """Raise `UnsupportedParameter` for what a batch, or a line of it, cannot mean by its metadata.
+
+    `window` is the batch's, and may be named again.
+    """
+    refuse_reserved(metadata, is_background=False)
+    if metadata.get("completion_window", window) != window:
+        raise UnsupportedParameter(
+            "metadata.completion_window", f"the 'completion_window' of the batch is '{window}'"
         )
 
 

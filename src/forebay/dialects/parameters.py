@@ -1,4 +1,4 @@
-"""Every official parameter of an API is in one of three classes: the table and its check."""
+"""Every official parameter of an API is in one of four classes: the table and its check."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """The official parameters of one API: honoured, refused by name, accepted without effect."""
+    """The official parameters of one API: honoured, refused by name, accepted without effect.
+
+    `partly` says what is honoured of those whose every wish is not.
+    """
 
     honoured: frozenset[str]
+    partly: dict[str, str] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
     without_effect: frozenset[str] = frozenset()
 
@@ -38,5 +42,8 @@ class Parameters:
         return {
             name: value
             for name, value in body.items()
-            if name not in known and name not in self.without_effect and name not in self.refused
+            if name not in known
+            and name not in self.without_effect
+            and name not in self.refused
+            and name not in self.partly
         }

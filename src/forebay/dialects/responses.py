@@ -26,6 +26,7 @@ PARAMETERS = Parameters(
     honoured=frozenset(
         {
             "background",
+            "frequency_penalty",
             "include",
             "input",
             "instructions",
@@ -33,6 +34,7 @@ PARAMETERS = Parameters(
             "metadata",
             "model",
             "parallel_tool_calls",
+            "presence_penalty",
             "reasoning",
             "service_tier",
             "store",
@@ -104,6 +106,8 @@ class _Body(msgspec.Struct):
     max_output_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    presence_penalty: Annotated[float, msgspec.Meta(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, msgspec.Meta(ge=-2, le=2)] | None = None
     top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
     store: bool | None = None
     background: bool | None = None
@@ -172,14 +176,21 @@ def _check_values(shape: _Body) -> None:
                 f"{', '.join([repr(known) for known in sorted(_INCLUDABLE)])}.",
                 param=f"include[{index}]",
             )
+    if shape.top_logprobs and _LOGPROBS not in (shape.include or []):
+        raise InvalidParameter(
+            f"The 'top_logprobs' parameter is only allowed when 'include' names '{_LOGPROBS}'.",
+            param="top_logprobs",
+        )
 
 
 def _sampling(shape: _Body) -> JsonObject:
-    sampling: JsonObject = {}
-    if shape.temperature is not None:
-        sampling["temperature"] = shape.temperature
-    if shape.top_p is not None:
-        sampling["top_p"] = shape.top_p
+    given: JsonObject = {
+        "temperature": shape.temperature,
+        "top_p": shape.top_p,
+        "presence_penalty": shape.presence_penalty,
+        "frequency_penalty": shape.frequency_penalty,
+    }
+    sampling = {name: value for name, value in given.items() if value is not None}
     if _LOGPROBS in (shape.include or []):
         sampling["logprobs"] = True
         if shape.top_logprobs:

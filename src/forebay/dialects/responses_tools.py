@@ -10,6 +10,7 @@ from forebay.core.errors import (
     MissingParameter,
     UnsupportedParameter,
 )
+from forebay.dialects.tool_choice import named_tool, require_tools
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import read
 
@@ -50,10 +51,7 @@ def chosen(
     """Return the choice as chat says it, and those of the chat `tools` that it leaves to choose."""
     if choice is None or choice in ("none", "auto"):
         return (choice if isinstance(choice, str) else None), tools
-    if not tools:
-        raise InvalidParameter(
-            "Tool choices other than 'none' and 'auto' need 'tools'.", param="tool_choice"
-        )
+    require_tools(tools)
     if choice == "required":
         return "required", tools
     if not isinstance(choice, dict):
@@ -64,7 +62,7 @@ def chosen(
     match choice.get("type"):
         case "function":
             name = read(choice, _NamedChoice, at="tool_choice").name
-            _named(name, tools)
+            named_tool(name, tools)
             return {"type": "function", "function": {"name": name}}, tools
         case "allowed_tools":
             return _allowed(read(choice, _AllowedTools, at="tool_choice"), tools)
@@ -132,12 +130,4 @@ def _allowed(choice: _AllowedTools, tools: list[JsonObject]) -> tuple[str, list[
             param="tool_choice.mode",
         )
     # Engines do not know this form; a model that sees only the allowed tools comes to the same.
-    return choice.mode, [_named(allowed.get("name"), tools) for allowed in choice.tools]
-
-
-def _named(name: object, tools: list[JsonObject]) -> JsonObject:
-    for tool in tools:
-        function = tool["function"]
-        if isinstance(function, dict) and function["name"] == name:
-            return tool
-    raise InvalidParameter(f"Tool choice '{name}' not found in 'tools'.", param="tool_choice")
+    return choice.mode, [named_tool(allowed.get("name"), tools) for allowed in choice.tools]

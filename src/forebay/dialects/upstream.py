@@ -272,13 +272,15 @@ def engine_error(status: int, body: bytes, *, retry_after_s: float | None) -> Fo
 
     429 and 503 mean busy, other 5xx a failure; a 4xx is the caller's own and its words are passed
     on. 401, 403 and 404 are ours to mend (a wrong engine key or model name), so they count as
-    failures.
+    failures; what the engine says of its key is not for callers.
     """
     message = _message_of(body)
     if status in (429, 503):
         return EngineBusy(f"the engine is busy ({status})", retry_after_s=retry_after_s)
-    if status >= 500 or status in (401, 403, 404, 408):
-        return EngineFailed(f"the engine answered {status}: {message}")
+    if status in (401, 403):
+        return EngineFailed("the engine did not let this server in", engine_status=status)
+    if status >= 500 or status in (404, 408):
+        return EngineFailed(f"the engine answered {status}: {message}", engine_status=status)
     if "context" in message and ("exceed" in message or "length" in message):
         return ContextTooLong(message)
     return PromptRejected(message)

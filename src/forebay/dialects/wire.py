@@ -24,6 +24,9 @@ _decoder = msgspec.json.Decoder()
 encode = _encoder.encode
 """Encode a JSON value as UTF-8 bytes."""
 
+MAX_DEPTH = 400
+"""How deep a body may be nested: far less than what can be encoded again on any stack of ours."""
+
 DONE = b"data: [DONE]\n\n"
 
 
@@ -37,7 +40,27 @@ def decode_object(body: bytes) -> JsonObject:
         raise InvalidJson("The body is nested too deeply.") from None
     if not isinstance(value, dict):
         raise InvalidJson("The body must be a JSON object.")
+    if is_too_deep(value, body):
+        raise InvalidJson("The body is nested too deeply.")
     return value
+
+
+def is_too_deep(value: JsonObject, encoded: bytes) -> bool:
+    """Tell whether an object, which came as `encoded`, is nested deeper than `MAX_DEPTH`."""
+    # Nearly every body is cleared by the count alone.
+    if encoded.count(b"{") + encoded.count(b"[") <= MAX_DEPTH:
+        return False
+    level: list[JsonObject | list[object]] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def event(name: str, payload: object) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from forebay.engines.pool import Replica
 
@@ -31,10 +31,12 @@ class HealthWatch:
         *,
         on_up: Callable[[Replica, list[str]], None],
         on_down: Callable[[Replica, str], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._replica = replica
         self._on_up = on_up
         self._on_down = on_down
+        self._sleep = sleep
         self._suspicion = asyncio.Event()
         self.has_probed = asyncio.Event()
 
@@ -74,7 +76,7 @@ class HealthWatch:
             rest_s = min(MIN_REST_S * 2.0 ** min(excess, 16), MAX_REST_S)
             log.warning("replica rests", extra={"replica": replica.name, "seconds": rest_s})
             self._on_down(replica, f"it failed {replica.failures} turns in a row")
-            await asyncio.sleep(rest_s)
+            await self._sleep(rest_s)
 
     async def _probe(self) -> bool:
         replica = self._replica

@@ -17,6 +17,10 @@ from forebay.core.errors import NotPermitted
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 RESOLVE_S = 5.0
 
+# Addresses that a network may turn into the IPv4 address of their last 32 bits.
+_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+_NEVER_TRANSLATED = (ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1"))
+
 
 class AddressGuard:
     """Tells public or allowed addresses from all others."""
@@ -27,8 +31,8 @@ class AddressGuard:
     def check(self, address: str) -> None:
         """Raise `NotPermitted` unless the address is public, or in an allowed network."""
         parsed = ipaddress.ip_address(address.split("%", 1)[0])
-        if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-            parsed = parsed.ipv4_mapped
+        if isinstance(parsed, ipaddress.IPv6Address):
+            parsed = _embedded(parsed) or parsed
         if parsed.is_global and not parsed.is_multicast:
             return
         if any(
@@ -44,6 +48,17 @@ class AddressGuard:
         except ValueError:
             return
         self.check(host)
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that is called by way of this one, if there is one in it."""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address in _NEVER_TRANSLATED or not any(address in network for network in _TRANSLATED):
+        return None
+    return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
 
 
 class GuardedResolver(AbstractResolver):

@@ -20,13 +20,11 @@ from forebay.core.windows import (
     choose_window,
 )
 from forebay.dialects.dialect import Call, Dialect, DialectName, Wishes
+from forebay.dialects.metadata import refuse_reserved, refuse_reserved_of_batch
 from forebay.dialects.turn import JsonObject, Turn
 from forebay.dialects.wire import decode_object
 from forebay.lanes.catalogue import Catalogue, Served
 from forebay.store.requests import RequestRecord
-
-# Reserved keys whose meaning would be lost if they were let through.
-UNSUPPORTED_KEYS = ("review", "on_late")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +75,22 @@ class Admission:
         body: JsonObject,
         caller: Caller,
         *,
+        request_id: str = "",
         header_window: str | None = None,
     ) -> Accepted:
-        """Return the accepted call; raises `RequestRejected` that names what is wrong."""
+        """Return the accepted call; raises `RequestRejected` that names what is wrong.
+
+        `request_id` is that of the exchange, which a stream's error names.
+        """
         dialect = self._dialects[name]
         turn, wishes = dialect.parse(body)
         lane = Lane.BACKGROUND if wishes.is_background else Lane.REALTIME
-        _check_keys(lane, wishes.metadata)
+        refuse_reserved(wishes.metadata, is_background=wishes.is_background)
         served = self._served(turn)
         window = _window(lane, wishes, header_window, served.model.windows)
-        return self._accept(dialect, body, turn, wishes, caller, served, lane, window)
+        return self._accept(
+            dialect, body, turn, wishes, caller, served, lane, window, request_id=request_id
+        )
 
     def admit_line(
         self, name: DialectName, body: JsonObject, caller: Caller, *, window_name: str
@@ -96,6 +100,7 @@ class Admission:
         turn, wishes = dialect.parse(body)
         if wishes.is_background:
             raise UnsupportedParameter("background", "a batch line is not a background response")
+        refuse_reserved_of_batch(wishes.metadata, window=window_name)
         served = self._served(turn)
         window = choose_window(
             Lane.BATCH, window_name, served.model.windows, param="completion_window"
@@ -153,6 +158,8 @@ class Admission:
         served: Served,
         lane: Lane,
         window: CompletionWindow,
+        *,
+        request_id: str = "",
     ) -> Accepted:
         now = self._clock.now()
         call = Call(
@@ -164,6 +171,7 @@ class Admission:
             wishes=wishes,
             window=window.name,
             band=window.band,
+            request_id=request_id,
         )
         return Accepted(
             call=call,
@@ -173,16 +181,6 @@ class Admission:
             lane=lane,
             window=window,
             deadline_at=window.deadline(now),
-        )
-
-
-def _check_keys(lane: Lane, metadata: Mapping[str, str]) -> None:
-    for key in UNSUPPORTED_KEYS:
-        if key in metadata:
-            raise UnsupportedParameter(f"metadata.{key}")
-    if lane is not Lane.BACKGROUND and "completion_webhook" in metadata:
-        raise UnsupportedParameter(
-            "metadata.completion_webhook", "only background responses call a webhook"
         )
 
 

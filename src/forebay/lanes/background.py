@@ -7,18 +7,19 @@ callers do: submit, look, cancel, delete.
 from __future__ import annotations
 
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from forebay.core.clock import Clock, Instant, after, seconds_of
-from forebay.core.errors import ForebayError, InvalidParameter, NotFound, RequestRejected
+from forebay.core.errors import ForebayError, NotFound, RequestRejected
 from forebay.core.lanes import Lane
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import Outcome
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode
+from forebay.lanes.address_guard import AddressGuard
 from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.secret import Seal
 from forebay.lanes.submission import new_request
+from forebay.lanes.webhook_url import check_webhook_url
 from forebay.store.requests import RequestRecord
 from forebay.store.store import Store
 
@@ -55,6 +56,7 @@ class Background:
         *,
         clock: Clock,
         seal: Seal,
+        guard: AddressGuard,
         expiry_s: float,
     ) -> None:
         self._admission = admission
@@ -63,6 +65,7 @@ class Background:
         self._outbox = outbox
         self._clock = clock
         self._seal = seal
+        self._guard = guard
         self._expiry_s = expiry_s
 
     async def submit(self, accepted: Accepted) -> JsonObject:
@@ -70,7 +73,7 @@ class Background:
         metadata = accepted.call.wishes.metadata
         webhook_url = metadata.get("completion_webhook")
         if webhook_url is not None:
-            _check_webhook(webhook_url)
+            check_webhook_url(webhook_url, self._guard)
         token = metadata.get("webhook_token")
         request = new_request(
             accepted,
@@ -151,16 +154,3 @@ def failed_answer(
         status=RequestStatus.FAILED, finished_at=finished_at, error=error, extension=fields
     )
     return encode(dialect.final(call, outcome))
-
-
-def _check_webhook(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_callable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        is_callable = False
-    if not is_callable:
-        raise InvalidParameter(
-            "'metadata.completion_webhook' must be an http or https URL.",
-            param="metadata.completion_webhook",
-        )

@@ -52,6 +52,7 @@ class BackgroundWorker:
         *,
         clock: Clock,
         chance: Chance,
+        after_failure_s: float = AFTER_FAILURE_S,
     ) -> None:
         self._admission = admission
         self._turns = turns
@@ -61,6 +62,7 @@ class BackgroundWorker:
         self._outbox = outbox
         self._clock = clock
         self._chance = chance
+        self._after_failure_s = after_failure_s
         self._wakes: dict[str, asyncio.Event] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -196,7 +198,7 @@ class BackgroundWorker:
             except StoreFailed:
                 if is_last_try:
                     raise
-                await asyncio.sleep(AFTER_FAILURE_S)
+                await asyncio.sleep(self._after_failure_s)
 
     async def _fail(self, request: RequestRecord, error: ForebayError) -> None:
         """Try again later while that may help and the expiry has not come; else fail."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
@@ -10,6 +11,8 @@ from forebay.dialects.turn import Answer, Delta
 from forebay.engines.pool import Replica
 from forebay.lanes.admission import Accepted
 from forebay.scheduler.dispatcher import Dispatcher, Slot
+
+log = logging.getLogger(__name__)
 
 
 class Turns:
@@ -56,7 +59,9 @@ class Turns:
                             answer.add(delta)
                         yield deltas
                 slot.replica.failures = 0
-            except EngineFailed:
+            except EngineFailed as error:
+                fields = {"engine": slot.replica.name, "engine_status": error.engine_status}
+                log.warning("engine failed", extra={"request_id": accepted.call.id, **fields})
                 slot.replica.failures += 1
                 self._on_trouble(slot.replica)
                 raise

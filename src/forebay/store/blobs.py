@@ -36,7 +36,7 @@ class Blob:
 
 
 class BlobWriter(Protocol):
-    """A blob that is being written. Exactly one of `commit` and `abandon` ends it."""
+    """A blob that is being written, until a `commit` that returns or an `abandon` ends it."""
 
     async def write(self, piece: bytes) -> None:
         """Add bytes at the end."""
@@ -47,7 +47,7 @@ class BlobWriter(Protocol):
         ...
 
     async def abandon(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, not even of a commit that was cancelled or failed."""
         ...
 
 
@@ -111,18 +111,18 @@ class LocalBlobs:
 
     async def get(self, blob_id: str) -> bytes:
         """Return the whole of a blob; for those known to be small."""
-        return await self.run(self._path(blob_id).read_bytes)
+        return await self.run(self.path(blob_id).read_bytes)
 
     async def read(self, blob_id: str) -> AsyncIterator[bytes]:
         """Return a blob in pieces."""
         with ExitStack() as opened:
-            file = await self.run(lambda: opened.enter_context(self._path(blob_id).open("rb")))
+            file = await self.run(lambda: opened.enter_context(self.path(blob_id).open("rb")))
             while piece := await self.run(file.read, PIECE_BYTES):
                 yield piece
 
     async def delete(self, blob_id: str) -> None:
         """Forget a blob, if it is there."""
-        await self.run(self._path(blob_id).unlink, missing_ok=True)
+        await self.run(self.path(blob_id).unlink, missing_ok=True)
 
     def close(self) -> None:
         """Wait for running file work, then end the threads."""
@@ -148,12 +148,16 @@ class LocalBlobs:
         file.flush()
         self._sync(file.fileno())
         file.close()
-        path = self._path(blob_id)
+        path = self.path(blob_id)
         if not path.parent.exists():
             path.parent.mkdir(exist_ok=True)
             self._sync_folder(self._folder)
         os.rename(self._temporary / blob_id, path)
         self._sync_folder(path.parent)
+
+    def path(self, blob_id: str) -> Path:
+        """Return where a blob of this id is kept once it is committed."""
+        return self._folder / blob_id[-2:] / blob_id
 
     def _sync_folder(self, folder: Path) -> None:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -161,9 +165,6 @@ class LocalBlobs:
             self._sync(descriptor)
         finally:
             os.close(descriptor)
-
-    def _path(self, blob_id: str) -> Path:
-        return self._folder / blob_id[-2:] / blob_id
 
 
 class _LocalWriter:
@@ -200,3 +201,4 @@ class _LocalWriter:
         if self._opened is not None:
             self._opened.close()
         self._path.unlink(missing_ok=True)
+        self._blobs.path(self._blob_id).unlink(missing_ok=True)

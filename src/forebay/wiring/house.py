@@ -104,6 +104,8 @@ class House:
                 projects=self._store.projects,
                 new_id=self._new_id,
                 max_body_bytes=self._settings.max_body_bytes,
+                max_file_bytes=self._settings.max_file_bytes,
+                body_timeout_s=self._settings.body_timeout_s,
             )
         )
 
@@ -139,8 +141,13 @@ class House:
 
     @cached_property
     def _webhooks(self) -> Webhooks:
-        guard = AddressGuard(self._settings.networks)
-        return Webhooks(self._store.deliveries, clock=self._clock, seal=self._seal, guard=guard)
+        return Webhooks(
+            self._store.deliveries, clock=self._clock, seal=self._seal, guard=self._guard
+        )
+
+    @cached_property
+    def _guard(self) -> AddressGuard:
+        return AddressGuard(self._settings.networks)
 
     @cached_property
     def _realtime(self) -> Realtime:
@@ -161,6 +168,7 @@ class House:
             self._webhooks,
             clock=self._clock,
             seal=self._seal,
+            guard=self._guard,
             expiry_s=self._settings.background_expiry_s,
         )
 

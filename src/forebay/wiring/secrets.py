@@ -7,12 +7,13 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from forebay.core.projects import DEFAULT_PROJECT, new_secret
-from forebay.settings import Settings
+from forebay.core.projects import DEFAULT_PROJECT, hash_secret, new_secret
+from forebay.settings import Settings, SettingsInvalid
 from forebay.store.projects import Projects
 
 KEY_FILE = "api_key"
 SECRET_FILE = "secret_key"
+FROM_SETTINGS = "from the settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,16 @@ class FirstKey:
 async def ensure_first_key(settings: Settings, projects: Projects) -> FirstKey | None:
     """Make the default project and its first key, unless there are keys already.
 
-    A key from the settings is always let in. Returns None when no key is known in the clear.
+    A key from the settings is always let in, and the one that it replaces no more; raises
+    `SettingsInvalid` for one that was revoked. Returns None when no key is known in the clear.
     """
     await ensure_default_project(projects)
     path = settings.folder / KEY_FILE
     if settings.api_key is not None:
         key = await projects.add_key(
-            DEFAULT_PROJECT, secret=settings.api_key, name="from the settings", is_admin=True
+            DEFAULT_PROJECT, secret=settings.api_key, name=FROM_SETTINGS, is_admin=True
         )
+        await _revoke_replaced(settings.api_key, projects)
         write_private(path, settings.api_key)
         return FirstKey(settings.api_key, is_new=key is not None)
     if any(key.revoked_at is None for key in await projects.keys()):
@@ -42,6 +45,15 @@ async def ensure_first_key(settings: Settings, projects: Projects) -> FirstKey |
     await projects.add_key(DEFAULT_PROJECT, secret=secret, name="first key", is_admin=True)
     write_private(path, secret)
     return FirstKey(secret, is_new=True)
+
+
+async def _revoke_replaced(secret: str, projects: Projects) -> None:
+    kept = hash_secret(secret)
+    for key in await projects.keys():
+        if key.hash == kept and key.revoked_at is not None:
+            raise SettingsInvalid("api_key: this key was revoked for good; give another one")
+        if key.hash != kept and key.is_admin and key.name == FROM_SETTINGS:
+            await projects.revoke_key(key.project_id, key.id)
 
 
 async def ensure_default_project(projects: Projects) -> None:

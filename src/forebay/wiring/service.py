@@ -16,6 +16,7 @@ from forebay.store.blobs import LocalBlobs
 from forebay.store.directory_lock import DirectoryLock
 from forebay.store.sqlite import SqliteDatabase
 from forebay.store.store import Store, build_store
+from forebay.wiring.data_directory import prepare
 from forebay.wiring.doors import Doors
 from forebay.wiring.fleet import Fleet
 from forebay.wiring.house import House
@@ -37,10 +38,13 @@ class Service:
 
 @asynccontextmanager
 async def opened_store(settings: Settings, doors: Doors | None = None) -> AsyncIterator[Store]:
-    """Take the data directory and open what it keeps; raises `DataDirectoryInUse`."""
+    """Take the data directory and open what it keeps.
+
+    Raises `DataDirectoryUnusable` or `DataDirectoryInUse`.
+    """
     doors = doors or Doors()
     folder = settings.folder
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    prepare(folder)
     async with AsyncExitStack() as stack:
         lock = DirectoryLock(folder)
         stack.callback(lock.release)

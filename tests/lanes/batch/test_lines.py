@@ -30,6 +30,7 @@ def check(text: bytes, number: int = 7) -> SegmentLine | LineError:
     [
         (GOOD, b"nonsense", "invalid_json_line", None),
         (b'"tiny"', b"[" * 20_000, "invalid_json_line", None),
+        (b'"tiny"', b'"tiny","a":' + b"[" * 500 + b"]" * 500, "invalid_json_line", None),
         (b'"tiny"', b'"\xff"', "invalid_json_line", None),
         (GOOD, b"[]", "invalid_request", None),
         (b'"a"', b"3", "invalid_request", None),

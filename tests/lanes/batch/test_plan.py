@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from forebay.core.errors import EngineUnavailable
 from forebay.core.windows import DEFAULT_WINDOWS
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.batch.lines import decode_lines
 from forebay.lanes.batch.plan import SEGMENT_LINES, Plan, Planner
 from forebay.store.blobs import LocalBlobs
+from forebay.store.database import StoreFailed
 from tests.lanes.house import House
 from tests.store.makers import batch_of, new_batch
 
@@ -28,14 +31,26 @@ def line(custom_id: str, model: str = "tiny") -> bytes:
 
 async def plan(house: House, *lines: bytes, window: str = "24h", most: int = 1000) -> Plan:
     """Return the plan of a file of these lines; the planner stops at three errors."""
-    await house.store.batches.create(new_batch(completion_window=window))
-    planner = Planner(house.catalogue, house.store.blobs, max_requests=most, max_errors=3)
 
     async def pieces() -> AsyncIterator[bytes]:
         for text in lines:
             yield text
 
-    return await planner.plan(await batch_of(house.store), pieces())
+    return await plan_of(house, pieces(), window=window, most=most)
+
+
+async def plan_of(
+    house: House, pieces: AsyncIterator[bytes], *, window: str = "24h", most: int = 1000
+) -> Plan:
+    """Return the plan of what is read."""
+    await house.store.batches.create(new_batch(completion_window=window))
+    planner = Planner(house.catalogue, house.store.blobs, max_requests=most, max_errors=3)
+    return await planner.plan(await batch_of(house.store), pieces)
+
+
+def blobs_in(folder: Path) -> list[str]:
+    """Return the names of all blobs below this folder."""
+    return [path.name for path in folder.rglob("blob_*")]
 
 
 async def test_lines_are_grouped_into_segments_by_model(house: House) -> None:
@@ -62,6 +77,35 @@ async def test_empty_lines_count_for_numbers_only(house: House) -> None:
 async def test_with_any_error_no_segment_is_left_over(house: House) -> None:
     made = await plan(house, line("a"), b"nonsense\n")
     assert made.segments == []
+
+
+async def test_a_plan_whose_input_cannot_be_read_to_its_end_leaves_no_blob(
+    house: House, tmp_path: Path
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(SEGMENT_LINES + 1):
+            yield line(f"row-{number}")
+        assert blobs_in(tmp_path)
+        raise StoreFailed("the disk broke")
+
+    with pytest.raises(StoreFailed):
+        await plan_of(house, pieces())
+    assert blobs_in(tmp_path) == []
+
+
+async def test_a_plan_that_waits_for_an_engine_to_tell_its_models_leaves_no_blob(
+    house: House, tmp_path: Path
+) -> None:
+    house.catalogue.untold.add("slow to start")
+    lines = [line(f"row-{number}") for number in range(SEGMENT_LINES)]
+    with pytest.raises(EngineUnavailable):
+        await plan(house, *lines, line("later", "unheard-of"))
+    assert blobs_in(tmp_path) == []
+
+
+async def test_a_plan_with_known_models_waits_for_no_engine(house: House) -> None:
+    house.catalogue.untold.add("slow to start")
+    assert (await plan(house, line("a"))).errors == []
 
 
 async def test_an_empty_file_has_no_requests(house: House) -> None:

@@ -56,10 +56,10 @@ class FileDesk:
         """Make a file of what was received: durable when this returns."""
         try:
             _check(purpose, expires_after_s)
-        except InvalidParameter:
+            blob = await writer.commit()
+        except BaseException:
             await writer.abandon()
             raise
-        blob = await writer.commit()
         now = self._clock.now()
         life_s = expires_after_s or (BATCH_FILE_LIFE_S if purpose == "batch" else None)
         file = File(

@@ -8,6 +8,7 @@ import msgspec
 
 from forebay.dialects.batches import LineError
 from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import is_too_deep
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
@@ -50,8 +51,7 @@ class LineChecker:
             message = "This line is not parseable as valid JSON."
             return LineError("invalid_json_line", message, None, number)
         except RecursionError:
-            message = "This line is nested too deeply."
-            return LineError("invalid_json_line", message, None, number)
+            return _too_deep(number)
         if isinstance(line.custom_id, msgspec.UnsetType):
             return _missing("custom_id", number)
         if isinstance(line.method, msgspec.UnsetType):
@@ -60,6 +60,8 @@ class LineChecker:
             return _missing("url", number)
         if isinstance(line.body, msgspec.UnsetType):
             return _missing("body", number)
+        if is_too_deep(line.body, text):
+            return _too_deep(number)
         return self._check_values(number, line.custom_id, line.method, line.url, line.body)
 
     def _check_values(
@@ -81,6 +83,10 @@ class LineChecker:
             message = "Model parameter is required."
             return LineError("invalid_request", message, "body.model", number)
         return SegmentLine(custom_id, body)
+
+
+def _too_deep(number: int) -> LineError:
+    return LineError("invalid_json_line", "This line is nested too deeply.", None, number)
 
 
 def _missing(name: str, number: int) -> LineError:

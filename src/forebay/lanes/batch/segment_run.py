@@ -16,7 +16,7 @@ from forebay.lanes.admission import Accepted
 from forebay.lanes.batch.line_runner import LineRunner
 from forebay.lanes.batch.lines import SegmentLine, decode_lines
 from forebay.lanes.batch.results import LineResult, ResultBuffer
-from forebay.lanes.wake import AFTER_FAILURE_S, log_failure, woken
+from forebay.lanes.wake import log_failure, woken
 from forebay.scheduler.dispatcher import Dispatcher, Slot
 from forebay.store.database import StoreFailed
 from forebay.store.segments import SegmentRecord
@@ -41,6 +41,7 @@ class SegmentRun:
         *,
         on_progress: Callable[[], None],
         flush_after_s: float,
+        after_failure_s: float,
     ) -> None:
         self._runner = runner
         self._dispatcher = dispatcher
@@ -50,6 +51,7 @@ class SegmentRun:
         self._buffer = buffer
         self._on_progress = on_progress
         self._flush_after_s = flush_after_s
+        self._after_failure_s = after_failure_s
         self._has_results = asyncio.Event()
         self._is_over = asyncio.Event()
         self.all_have_slots = asyncio.Event()
@@ -72,7 +74,7 @@ class SegmentRun:
             log.error("segment failed", extra={"segment_id": self._segment.id}, exc_info=error)
             try:
                 # Given back at once, it would be claimed and fail again at once.
-                await asyncio.sleep(AFTER_FAILURE_S)
+                await asyncio.sleep(self._after_failure_s)
             finally:
                 await self._give_back()
 
@@ -127,7 +129,7 @@ class SegmentRun:
             except StoreFailed as error:
                 # The results are kept: what has run must not run again for a busy disk.
                 log_failure("recording results", error, segment_id=self._segment.id)
-                await asyncio.sleep(AFTER_FAILURE_S)
+                await asyncio.sleep(self._after_failure_s)
                 self._has_results.set()
             self._on_progress()
 

@@ -18,7 +18,7 @@ from forebay.lanes.batch.results import ResultBuffer
 from forebay.lanes.batch.segment_run import FLUSH_AFTER_S, SegmentRun
 from forebay.lanes.catalogue import Served
 from forebay.lanes.lease_keeper import LeaseKeeper
-from forebay.lanes.wake import first_of, repeat
+from forebay.lanes.wake import AFTER_FAILURE_S, first_of, repeat
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
@@ -39,6 +39,7 @@ class BatchWorker:
         clock: Clock,
         on_progress: Callable[[], None],
         flush_after_s: float = FLUSH_AFTER_S,
+        after_failure_s: float = AFTER_FAILURE_S,
     ) -> None:
         self._runner = runner
         self._dispatcher = dispatcher
@@ -47,6 +48,7 @@ class BatchWorker:
         self._clock = clock
         self._on_progress = on_progress
         self._flush_after_s = flush_after_s
+        self._after_failure_s = after_failure_s
         self._wakes: dict[str, asyncio.Event] = {}
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -115,6 +117,7 @@ class BatchWorker:
             ResultBuffer(self._store, segment, batch, clock=self._clock),
             on_progress=self._on_progress,
             flush_after_s=self._flush_after_s,
+            after_failure_s=self._after_failure_s,
         )
         assert self._tasks is not None and segment.lease_id is not None
         task = self._tasks.create_task(run.run())

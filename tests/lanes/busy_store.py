@@ -1,0 +1,71 @@
+"""Parts of a store that are busy when a test says so: they refuse, or make a caller wait."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from forebay.core.clock import Instant
+from forebay.store.blobs import Blob, Blobs, BlobWriter
+from forebay.store.database import StoreFailed
+from forebay.store.requests import RequestRecord, Requests, Settlement
+from tests.fakes import Gate
+
+
+class BusyBlobs:
+    """Blobs that refuse so many of their next puts and gets, and whose puts stop at `gate`."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self.refused_puts = 0
+        self.refused_gets = 0
+        self.gate: Gate | None = None
+
+    async def create(self) -> BlobWriter:
+        return await self._blobs.create()
+
+    async def put(self, content: bytes) -> Blob:
+        if self.refused_puts:
+            self.refused_puts -= 1
+            raise StoreFailed("the disk is busy")
+        if self.gate is not None:
+            await self.gate.pass_through()
+        return await self._blobs.put(content)
+
+    async def get(self, blob_id: str) -> bytes:
+        if self.refused_gets:
+            self.refused_gets -= 1
+            raise StoreFailed("the disk is busy")
+        return await self._blobs.get(blob_id)
+
+    def read(self, blob_id: str) -> AsyncIterator[bytes]:
+        return self._blobs.read(blob_id)
+
+    async def delete(self, blob_id: str) -> None:
+        await self._blobs.delete(blob_id)
+
+
+class BusyRequests(Requests):
+    """Requests whose next `refused_settlements` fail, and whose requeues stop at `gate`."""
+
+    refused_settlements = 0
+    gate: Gate | None = None
+
+    async def settle(self, request: RequestRecord, settlement: Settlement) -> None:
+        if self.refused_settlements:
+            self.refused_settlements -= 1
+            raise StoreFailed("the database is busy")
+        await super().settle(request, settlement)
+
+    async def requeue(
+        self,
+        request: RequestRecord,
+        *,
+        not_before_at: Instant,
+        is_counted: bool,
+        is_failure: bool = False,
+    ) -> None:
+        if self.gate is not None:
+            await self.gate.pass_through()
+        await super().requeue(
+            request, not_before_at=not_before_at, is_counted=is_counted, is_failure=is_failure
+        )
