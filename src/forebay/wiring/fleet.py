@@ -28,7 +28,10 @@ EMBEDDED = "embedded"
 
 
 class Fleet:
-    """Every engine of the settings. `on_served` is called once for each model."""
+    """Every engine of the settings. `on_served` is called once for each model.
+
+    `on_told` is called whenever an engine has told which models it serves.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Fleet:
         open_engine: OpenEngine,
         weights: Path | None,
         on_served: Callable[[Served], None],
+        on_told: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
@@ -47,6 +51,7 @@ class Fleet:
         self._clock = clock
         self._open_engine = open_engine
         self._on_served = on_served
+        self._on_told = on_told
         self._windows = windows_of(settings)
         self._watches: dict[str, HealthWatch] = {}
         self._replicas: dict[str, Replica] = {}
@@ -165,6 +170,7 @@ class Fleet:
             for name in models:
                 self._find(replica, name)
             self._catalogue.untold.discard(replica.name)
+            self._on_told()
         self._dispatcher.mark_up(replica)
 
     def _down(self, replica: Replica, error: str) -> None:

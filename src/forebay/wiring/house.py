@@ -71,6 +71,7 @@ class House:
             open_engine=doors.open_engine,
             weights=weights,
             on_served=self._feed,
+            on_told=self._told,
         )
 
     @property
@@ -112,7 +113,9 @@ class House:
     def _feed(self, served: Served) -> None:
         self._background_worker.feed(served)
         self._batch_worker.feed(served)
-        # A batch may have waited for a model to be told of.
+
+    def _told(self) -> None:
+        # A batch may have waited for an engine to tell its models.
         self._validator.wake()
 
     def _trouble(self, replica: Replica) -> None:

@@ -25,6 +25,7 @@ from forebay.wiring.secrets import FirstKey, ensure_first_key
 DATABASE_FILE = "forebay.sqlite"
 BLOBS_FOLDER = "blobs"
 FIRST_PROBES_S = 5.0
+EMBEDDED_START_S = 60.0  # on a machine that is busy; a second is usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +73,19 @@ async def running(
         async with asyncio.TaskGroup() as tasks:
             owned = [tasks.create_task(loop()) for loop in house.loops]
             try:
-                await _settle_in(house.fleet)
+                await _settle_in(
+                    house.fleet, within_s=FIRST_PROBES_S if weights is None else EMBEDDED_START_S
+                )
                 yield Service(app=house.app, catalogue=house.catalogue, first_key=first_key)
             finally:
                 for task in owned:
                     task.cancel()
 
 
-async def _settle_in(fleet: Fleet) -> None:
+async def _settle_in(fleet: Fleet, *, within_s: float) -> None:
     """Wait a moment for the engines, so that the first calls and old batches find their models."""
     try:
-        async with asyncio.timeout(FIRST_PROBES_S):
+        async with asyncio.timeout(within_s):
             await fleet.first_probes()
     except TimeoutError:
         pass
