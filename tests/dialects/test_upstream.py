@@ -7,10 +7,7 @@ import json
 import pytest
 
 from forebay.core.errors import (
-    ContextTooLong,
-    EngineBusy,
     EngineFailed,
-    ForebayError,
     PromptRejected,
 )
 from forebay.core.money import Usage
@@ -19,7 +16,6 @@ from forebay.dialects.upstream import (
     MAX_EVENT_BYTES,
     ChunkReader,
     encode_turn,
-    engine_error,
 )
 from tests.dialects.calls import answer_of
 
@@ -212,12 +208,6 @@ def test_json_that_cannot_be_decoded_is_a_failure_of_the_engine(text: bytes, bef
         read(before + b"data: " + text + b"\n\n")
 
 
-@pytest.mark.parametrize("body", [b'{"message":"\xff"}', b'{"error":' + b"[" * 100_000])
-def test_an_error_answer_that_cannot_be_decoded_keeps_its_kind(body: bytes) -> None:
-    error = engine_error(500, body, retry_after_s=None)
-    assert isinstance(error, EngineFailed)
-
-
 def test_an_event_without_an_end_is_given_up() -> None:
     with pytest.raises(EngineFailed, match="without an end"):
         read(b"data: " + b"x" * MAX_EVENT_BYTES)
@@ -272,46 +262,3 @@ def test_tools_are_said_with_the_choice_among_them() -> None:
     assert body["tools"] == tools
     assert body["tool_choice"] == "required"
     assert body["parallel_tool_calls"] is False
-
-
-@pytest.mark.parametrize(
-    ("status", "message", "kind"),
-    [
-        (400, "bad image", PromptRejected),
-        (422, "bad tool", PromptRejected),
-        (400, "the request exceeds the available context size", ContextTooLong),
-        (400, "This model's maximum context length is 4096 tokens.", ContextTooLong),
-        (429, "slow down", EngineBusy),
-        (503, "Loading model", EngineBusy),
-        (500, "boom", EngineFailed),
-        (401, "bad key", EngineFailed),
-        (404, "no such model", EngineFailed),
-    ],
-)
-def test_an_engines_error_answer_is_sorted_by_whose_fault_it_is(
-    status: int, message: str, kind: type[ForebayError]
-) -> None:
-    body = json.dumps({"error": {"message": message}}).encode()
-    assert type(engine_error(status, body, retry_after_s=None)) is kind
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_what_an_engine_says_of_its_key_is_not_passed_on(status: int) -> None:
-    body = json.dumps({"error": {"message": "Incorrect API key provided: sk-12345"}}).encode()
-    error = engine_error(status, body, retry_after_s=None)
-    assert isinstance(error, EngineFailed)
-    assert str(error) == "the engine did not let this server in"
-    assert error.engine_status == status
-
-
-def test_a_busy_engines_wish_is_kept() -> None:
-    error = engine_error(429, b"", retry_after_s=4.0)
-    assert isinstance(error, EngineBusy)
-    assert error.retry_after_s == 4.0
-
-
-@pytest.mark.parametrize(
-    "body", [b'{"error":"bad image"}', b'{"object":"error","message":"bad image"}']
-)
-def test_an_engines_reason_is_found_in_every_shape(body: bytes) -> None:
-    assert str(engine_error(400, body, retry_after_s=None)) == "bad image"

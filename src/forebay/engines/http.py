@@ -17,7 +17,8 @@ import msgspec
 
 from forebay.core.errors import EngineError, EngineFailed, EngineUnavailable, ForebayError
 from forebay.dialects.turn import Delta, JsonObject, Turn
-from forebay.dialects.upstream import UNREADABLE, ChunkReader, encode_turn, engine_error
+from forebay.dialects.upstream import ChunkReader, encode_turn
+from forebay.dialects.upstream_errors import UNREADABLE, engine_error
 from forebay.engines.upstream_address import UpstreamAddress
 from forebay.engines.upstream_connection import UpstreamConnection, UpstreamDropped
 from forebay.engines.upstream_pool import UpstreamPool

@@ -1,0 +1,61 @@
+"""What an engine's errors mean: busy, failed, or the caller's own fault in the engine's words."""
+
+from __future__ import annotations
+
+import msgspec
+
+from forebay.core.errors import (
+    ContextTooLong,
+    EngineBusy,
+    EngineFailed,
+    ForebayError,
+    PromptRejected,
+)
+from forebay.dialects.wire import encode
+
+# What decoding raises for bytes that are no JSON, no UTF-8, nested too deeply, or of another shape.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def stream_error(error: object) -> ForebayError:
+    """Return the error that an engine sent inside a stream it had begun with 200."""
+    code = error.get("code") if isinstance(error, dict) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    return engine_error(status, encode({"error": error}), retry_after_s=None)
+
+
+def engine_error(status: int, body: bytes, *, retry_after_s: float | None) -> ForebayError:
+    """Return what an engine's error answer means for the caller.
+
+    429 and 503 mean busy, other 5xx a failure; a 4xx is the caller's own and its words are passed
+    on. 401, 403 and 404 are ours to mend (a wrong engine key or model name), so they count as
+    failures; what the engine says of its key is not for callers.
+    """
+    message = _message_of(body)
+    if status in (429, 503):
+        return EngineBusy(f"the engine is busy ({status})", retry_after_s=retry_after_s)
+    if status in (401, 403):
+        return EngineFailed("the engine did not let this server in", engine_status=status)
+    if status >= 500 or status in (404, 408):
+        return EngineFailed(f"the engine answered {status}: {message}", engine_status=status)
+    if "context" in message and ("exceed" in message or "length" in message):
+        return ContextTooLong(message)
+    return PromptRejected(message)
+
+
+class _ErrorDetail(msgspec.Struct):
+    message: str = ""
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _ErrorDetail | str = ""
+    message: str = ""
+
+
+def _message_of(body: bytes) -> str:
+    try:
+        shape = msgspec.json.decode(body, type=_ErrorBody)
+    except UNREADABLE:
+        return "no readable reason"
+    detail = shape.error if isinstance(shape.error, str) else shape.error.message
+    return (detail or shape.message or "no reason given")[:2000]
