@@ -68,6 +68,7 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window_prices: dict[str, PriceSettings] = {}
     slots: Count | None = None
     takes_tools: bool = True
+    takes_images: bool = True
     context_tokens: Count | None = None
 
 

@@ -7,6 +7,7 @@ import pytest
 from forebay.core.clock import after
 from forebay.core.errors import (
     InvalidParameter,
+    PromptRejected,
     UnknownModel,
     UnsupportedParameter,
     WindowNotOffered,
@@ -19,6 +20,9 @@ from forebay.lanes.admission import Accepted
 from tests.fakes import START
 from tests.lanes.house import CALLER, House
 
+IMAGE_URL = "data:image/png;base64,AAAA"
+CHAT_IMAGE = {"type": "image_url", "image_url": {"url": IMAGE_URL}}
+RESPONSES_IMAGE = {"type": "input_image", "image_url": IMAGE_URL}
 TOOL = {"type": "function", "name": "look", "parameters": {}}
 
 
@@ -165,3 +169,19 @@ def test_a_batch_line_may_name_its_batchs_window_again(house: House) -> None:
     body: JsonObject = {"model": "tiny", "input": "hi", "metadata": {"completion_window": "24h"}}
     accepted = house.admission.admit_line(DialectName.RESPONSES, body, CALLER, window_name="24h")
     assert accepted.window.name == "24h"
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        (DialectName.CHAT, {"messages": [{"role": "user", "content": [CHAT_IMAGE]}]}),
+        (DialectName.RESPONSES, {"input": [{"role": "user", "content": [RESPONSES_IMAGE]}]}),
+    ],
+)
+def test_an_image_for_a_model_that_sees_none_is_refused(
+    house: House, name: DialectName, body: JsonObject
+) -> None:
+    house.serve("blind", takes_images=False)
+    with pytest.raises(PromptRejected, match="images"):
+        house.admission.admit(name, body | {"model": "blind"}, CALLER)
+    house.admission.admit(name, body | {"model": "tiny"}, CALLER)

@@ -20,6 +20,7 @@ class Model:
     currency: str
     created_at: Instant
     takes_tools: bool = True
+    takes_images: bool = True
     context_tokens: int | None = None
 
     def price(self, window: CompletionWindow) -> Price:

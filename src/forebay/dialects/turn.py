@@ -36,6 +36,16 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int | None = None
     extra: JsonObject = {}
 
+    @property
+    def has_images(self) -> bool:
+        """Whether any message shows the model an image."""
+        return any(
+            isinstance(part, dict) and part.get("type") == "image_url"
+            for message in self.messages
+            if isinstance(parts := message.get("content"), list)
+            for part in parts
+        )
+
 
 class ToolCallPiece(msgspec.Struct, frozen=True):
     """A piece of the tool call at `index`: id and name come first, then arguments."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from forebay.core.clock import Clock, Instant
-from forebay.core.errors import InvalidParameter, UnsupportedParameter
+from forebay.core.errors import InvalidParameter, PromptRejected, UnsupportedParameter
 from forebay.core.ids import NewId
 from forebay.core.lanes import Lane
 from forebay.core.windows import (
@@ -146,6 +146,8 @@ class Admission:
         served = self._catalogue.resolve(turn.model)
         if turn.tools and not served.model.takes_tools:
             raise UnsupportedParameter("tools", f"the model '{turn.model}' cannot call tools")
+        if not served.model.takes_images and turn.has_images:
+            raise PromptRejected(f"the model '{turn.model}' cannot see images")
         return served
 
     def _accept(

@@ -44,6 +44,7 @@ def configured_model(
         currency=settings.currency,
         created_at=now,
         takes_tools=model.takes_tools,
+        takes_images=model.takes_images,
         context_tokens=model.context_tokens,
     )
 
@@ -75,6 +76,7 @@ def embedded_model(
         currency=settings.currency,
         created_at=now,
         takes_tools=SMOLLM2.takes_tools if is_default else True,
+        takes_images=False,  # no projector is loaded
         context_tokens=settings.embedded_context_tokens,
     )
 
