@@ -17,6 +17,26 @@ Made from the code by `make docs`. Every official parameter of the inference API
 (hints and telemetry). A few are honoured *in part*: what they ask beyond that changes nothing.
 """
 
+FOREBAYS_OWN = """\
+## Forebay's own
+
+| metadata key | what it does |
+|---|---|
+| `completion_window` | names the window; on a batch line only the batch's own |
+| `completion_webhook` | called once when a background response ends, with what `GET` returns |
+| `webhook_token` | sent with that call as `Authorization: Bearer`; sealed, never shown again |
+| `session`, `group` | kept and shown; they have no effect yet |
+| `review`, `on_late` | refused: not supported yet |
+
+| header | what it does |
+|---|---|
+| `X-Completion-Window` | names the window where a client cannot set metadata |
+| `Idempotency-Key`, `anthropic-idempotency-key` | refused: not supported yet |
+
+Answers carry what is Forebay's own under one key, `forebay`: `window`, `deadline_at`, `attempt`,
+`cost`, `window_missed`; models carry their aliases and prices there.
+"""
+
 APIS: dict[str, Parameters] = {
     "`POST /v1/chat/completions`": chat.PARAMETERS,
     "`POST /v1/responses`": responses.PARAMETERS,
@@ -26,7 +46,8 @@ APIS: dict[str, Parameters] = {
 
 def page() -> str:
     """Return the page as it should stand in the folder."""
-    return "\n".join([HEAD, *(_section(name, table) for name, table in APIS.items())])
+    sections = [_section(name, table) for name, table in APIS.items()]
+    return "\n".join([HEAD, *sections, FOREBAYS_OWN])
 
 
 def _section(name: str, table: Parameters) -> str:
