@@ -60,7 +60,7 @@ class Rooms:
 class FrontDoor:
     """The application: inference calls go straight to their routes, the rest through a router.
 
-    A router's layers cost a tenth of what a passed-through call may.
+    The router's layers would cost some 8 us a call, and more a streamed piece.
     """
 
     def __init__(self, hot: dict[str, InferenceRoute], rest: ASGIApp) -> None:

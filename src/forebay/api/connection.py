@@ -1,8 +1,8 @@
 """One HTTP exchange on the hot path: the body in, JSON or events out, and its early end.
 
-Plain ASGI, because inference calls are many: what a request object and a watcher task cost would be
-a good part of what a call costs. A watcher starts only for a turn that is not over in a moment; it
-ends the turn when the caller leaves, and keeps a silent stream alive with comments.
+Plain ASGI, because inference calls are many, and a request object and a watcher task for each are
+not free. A watcher starts only for a turn that is not over in a moment; it ends the turn when the
+caller leaves, and keeps a silent stream alive with comments.
 """
 
 from __future__ import annotations

@@ -15,6 +15,3 @@ SELECT
     COALESCE(SUM(cost_nanos), 0) AS cost_nanos
 FROM ledger_entry
 WHERE project_id = :project_id AND kind = 'charge';
-
--- name: list_charges_of
-SELECT subject_id, cost_nanos FROM ledger_entry WHERE subject_id = :subject_id AND kind = 'charge';

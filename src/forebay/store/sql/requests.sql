@@ -101,9 +101,6 @@ UPDATE request SET status = 'failed', finished_at = :finished_at, answer = :answ
 WHERE id = :id AND status = 'queued'
 RETURNING webhook_url, webhook_token;
 
--- name: list_waiting_models
-SELECT DISTINCT model FROM request WHERE status = 'queued';
-
 -- name: delete_unstored_requests
 DELETE FROM request
 WHERE id IN (

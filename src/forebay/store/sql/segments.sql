@@ -58,9 +58,6 @@ RETURNING id;
 -- name: list_unfinished_segments
 SELECT * FROM segment WHERE batch_id = :batch_id AND status <> 'done' ORDER BY ordinal;
 
--- name: list_segments_models
-SELECT DISTINCT model FROM segment WHERE status = 'waiting';
-
 -- name: add_chunk
 INSERT INTO chunk (
     batch_id, segment_id, kind, blob_id, line_count, size_bytes, line_numbers, created_at
