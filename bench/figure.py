@@ -26,6 +26,14 @@ class Figure:
         return {**asdict(self), "ratio": self.ratio}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The figures, and what went wrong; with any failure the figures are worth nothing."""
+
+    figures: list[Figure]
+    failures: list[str]
+
+
 def figure_table(figures: Sequence[Figure]) -> Table:
     """Lay the figures out in their order, one a row."""
     table = Table()

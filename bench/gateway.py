@@ -1,4 +1,7 @@
-"""The Forebay under test: the installed command, with an engine and a key and else all defaults."""
+"""The Forebay under test: the installed command, with an engine and a key and else all defaults.
+
+Only for more streams than the engine is given by default are its slots set, too.
+"""
 
 import asyncio
 import os
@@ -25,6 +28,7 @@ class Gateway:
     """A started Forebay: where it is, and what its start took."""
 
     url: str
+    pid: int
     first_key: str
     folder: Path
     ready_s: float
@@ -47,7 +51,9 @@ class Gateway:
 
 
 @asynccontextmanager
-async def serve_forebay(*, upstream: str, folder: Path) -> AsyncIterator[Gateway]:
+async def serve_forebay(
+    *, upstream: str, folder: Path, slots: int | None = None
+) -> AsyncIterator[Gateway]:
     """Serve from an empty folder while the block runs; the store stays in the folder.
 
     Raises `CommandFailed` with the server's own words if it does not start.
@@ -61,11 +67,14 @@ async def serve_forebay(*, upstream: str, folder: Path) -> AsyncIterator[Gateway
         *("--data-dir", str(store), "--ready-file", str(ready_file)),
     ]
     environment = _environment(first_key)
+    if slots is not None:
+        environment["FOREBAY_ENGINE_SLOTS"] = str(slots)
     async with start_process(command, environment=environment, logs=folder) as process:
         ready_s = await process.wait_until_written(ready_file, seconds=_START_S)
         await asyncio.sleep(_REST_S)
         yield Gateway(
             url=_first_line(ready_file).rstrip("/"),
+            pid=process.pid,
             first_key=first_key,
             folder=folder,
             ready_s=ready_s,

@@ -123,17 +123,20 @@ def _result(tally: Tally) -> LoadResult:
         requests=len(latencies_s),
         seconds=seconds,
         requests_per_s=len(latencies_s) / seconds if seconds else 0.0,
-        p50_ms=_percentile_ms(latencies_s, 0.50),
-        p99_ms=_percentile_ms(latencies_s, 0.99),
-        first_byte_p50_ms=_percentile_ms(first_bytes_s, 0.50),
-        first_byte_p99_ms=_percentile_ms(first_bytes_s, 0.99),
+        p50_ms=percentile_ms(latencies_s, 0.50),
+        p99_ms=percentile_ms(latencies_s, 0.99),
+        first_byte_p50_ms=percentile_ms(first_bytes_s, 0.50),
+        first_byte_p99_ms=percentile_ms(first_bytes_s, 0.99),
         errors=tally.errors,
         first_error=tally.first_error,
     )
 
 
-def _percentile_ms(ordered_s: list[float], share: float) -> float:
-    """Take the nearest rank: the smallest value that at least this share does not exceed."""
+def percentile_ms(ordered_s: list[float], share: float) -> float:
+    """Take the nearest rank: the smallest value that at least this share does not exceed.
+
+    Without any value it is zero.
+    """
     if not ordered_s:
         return 0.0
     return ordered_s[math.ceil(share * len(ordered_s)) - 1] * 1000

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
+from bench.baseline import Baseline
+from bench.gateway import Gateway
 from bench.load import Load, LoadResult, run_load
 
 _WARM_UP_S = 0.7
@@ -25,11 +27,22 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a subject is, and the keys it knows."""
+    """Where a subject is, and the keys it knows; the upstream has no process of its own."""
 
     subject: Subject
     url: str
     keys: Sequence[str]
+    pid: int | None
+
+
+async def targets(*, upstream: str, bare: Baseline, gateway: Gateway) -> list[Target]:
+    """Give all subjects, in the order in which they are asked."""
+    keys = await gateway.create_keys()
+    return [
+        Target(subject=Subject.UPSTREAM, url=upstream, keys=keys, pid=None),
+        Target(subject=Subject.BARE, url=bare.url, keys=keys, pid=bare.pid),
+        Target(subject=Subject.FOREBAY, url=gateway.url, keys=keys, pid=gateway.pid),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +62,20 @@ class Variant:
 class Measurements:
     """The runs by subject and variant; `answers` and `failures` count the warming up too."""
 
-    def __init__(self, targets: Sequence[Target]) -> None:
-        self.targets = targets
+    def __init__(self, subjects: Sequence[Target]) -> None:
+        self._targets = subjects
         self.answers: Counter[Subject] = Counter()
         self.failures: list[str] = []
         self._runs: dict[tuple[Subject, Variant], list[LoadResult]] = defaultdict(list)
 
     async def warm_up(self, variant: Variant) -> None:
         """Ask each subject for a moment, and keep no figure of it."""
-        for target in self.targets:
+        for target in self._targets:
             await self._run(target, variant, seconds=_WARM_UP_S)
 
     async def run_round(self, variant: Variant) -> None:
         """Ask each subject once, and keep its figures."""
-        for target in self.targets:
+        for target in self._targets:
             result = await self._run(target, variant, seconds=variant.seconds)
             self._runs[target.subject, variant].append(result)
 

@@ -4,22 +4,18 @@ The upstream and the load share one process, and so one core; the gateway has th
 In the end the ledger must hold one charge for each answer, or the figures are worth nothing.
 """
 
-import os
-import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bench.figure import Figure
+from bench.baseline import serve_bare
+from bench.figure import Figure, Report
 from bench.gateway import Gateway, count_charges, serve_forebay
+from bench.ledger import ledger_failures, ledger_figure
 from bench.load import LoadResult
-from bench.measurement import Measurements, Subject, Target, Variant
-from bench.process import start_process
+from bench.measurement import Measurements, Subject, Variant, targets
 from bench.upstream import serve_upstream
 
 _STARTS = 3
@@ -30,15 +26,6 @@ _THROUGHPUT_S = 1.8
 _LATENCY_CONNECTIONS = 4
 _LATENCY_PAUSE_S = 0.008
 _LATENCY_S = 1.2
-_BARE_START_S = 15.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The figures, and what went wrong; with any failure the figures are worth nothing."""
-
-    figures: list[Figure]
-    failures: list[str]
 
 
 async def run_passthrough(*, connections: int, rounds: int, say: Callable[[str], None]) -> Report:
@@ -58,20 +45,23 @@ async def run_passthrough(*, connections: int, rounds: int, say: Callable[[str],
             measured = folder / "measured"
             async with (
                 serve_forebay(upstream=upstream, folder=measured) as gateway,
-                _serve_bare(upstream=upstream, logs=folder) as bare,
+                serve_bare(upstream=upstream, logs=folder) as bare,
             ):
                 gateways.append(gateway)
-                measurements = Measurements(await _targets(upstream, bare, gateway))
+                measurements = Measurements(
+                    await targets(upstream=upstream, bare=bare, gateway=gateway)
+                )
                 await _measure(measurements, [*throughput, *latency], rounds=rounds, say=say)
         charges = count_charges(measured)
+    answers = measurements.answers[Subject.FOREBAY]
     return Report(
         figures=[
             *_throughput_figures(measurements, throughput),
             *_latency_figures(measurements, latency),
             *_start_figures(gateways),
-            _ledger_figure(measurements, charges),
+            ledger_figure("passthrough", charges=charges, answers=answers),
         ],
-        failures=[*measurements.failures, *_ledger_failures(measurements, charges)],
+        failures=[*measurements.failures, *ledger_failures(charges=charges, answers=answers)],
     )
 
 
@@ -90,15 +80,6 @@ async def _start_and_stop(times: int, *, upstream: str, folder: Path) -> list[Ga
     return gateways
 
 
-async def _targets(upstream: str, bare: str, gateway: Gateway) -> list[Target]:
-    keys = await gateway.create_keys()
-    return [
-        Target(subject=Subject.UPSTREAM, url=upstream, keys=keys),
-        Target(subject=Subject.BARE, url=bare, keys=keys),
-        Target(subject=Subject.FOREBAY, url=gateway.url, keys=keys),
-    ]
-
-
 async def _measure(
     measurements: Measurements,
     variants: Sequence[Variant],
@@ -113,16 +94,6 @@ async def _measure(
         for variant in variants:
             say(f"round {number} of {rounds}: {variant}")
             await measurements.run_round(variant)
-
-
-@asynccontextmanager
-async def _serve_bare(*, upstream: str, logs: Path) -> AsyncIterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    command = [sys.executable, "-m", "bench.bare", "--port", str(port), "--upstream", upstream]
-    async with start_process(command, environment=os.environ, logs=logs) as process:
-        await process.wait_until_heard(port, seconds=_BARE_START_S)
-        yield f"http://127.0.0.1:{port}"
 
 
 def _throughput_figures(
@@ -188,20 +159,3 @@ def _start_figures(gateways: Sequence[Gateway]) -> Iterator[Figure]:
         baseline=_RESTING_TARGET_MB,
         baseline_name="target, at most",
     )
-
-
-def _ledger_figure(measurements: Measurements, charges: int) -> Figure:
-    return Figure(
-        name="charges in the ledger",
-        value=charges,
-        unit="",
-        baseline=measurements.answers[Subject.FOREBAY],
-        baseline_name="answers",
-    )
-
-
-def _ledger_failures(measurements: Measurements, charges: int) -> list[str]:
-    answers = measurements.answers[Subject.FOREBAY]
-    if charges == answers:
-        return []
-    return [f"the ledger holds {charges} charges for {answers} answers"]

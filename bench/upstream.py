@@ -6,26 +6,20 @@ HTTP chunk, as the usual inference servers send it.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
+from bench.chunk import STREAM_END
+
 MODEL = "bench-model"
-CHUNKS_PER_ANSWER = 24
 
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+)
 _PROMPT_TOKENS = 500
+_WORDS = 21
 _HEAD_END = b"\r\n\r\n"
-
-
-@asynccontextmanager
-async def serve_upstream() -> AsyncIterator[str]:
-    """Serve the upstream on a free port of this machine, and give its URL without `/v1`."""
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(UpstreamConnection, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -43,9 +37,26 @@ class UpstreamConnection(asyncio.Protocol):
             request_end = head_end + len(_HEAD_END) + _body_bytes(head)
             if len(pending) < request_end:
                 break
-            self.transport.write(_ANSWERS.get(_route(head), _NOT_FOUND))
+            self.answer(_route(head), pending[head_end + len(_HEAD_END) : request_end])
             pending = pending[request_end:]
         self.pending = pending
+
+    def answer(self, route: bytes, body: bytes) -> None:
+        """Answer one request, such as `GET /health`."""
+        self.transport.write(_ANSWERS.get(route, _NOT_FOUND))
+
+
+@asynccontextmanager
+async def serve_upstream(
+    connection: Callable[[], UpstreamConnection] = UpstreamConnection,
+) -> AsyncIterator[str]:
+    """Serve the upstream on a free port of this machine, and give its URL without `/v1`."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(connection, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
 
 
 def _route(head: bytes) -> bytes:
@@ -61,20 +72,27 @@ def _body_bytes(head: bytes) -> int:
     return int(fields[start + len(b"\r\ncontent-length:") :].split(b"\r\n", 1)[0])
 
 
-def _events() -> list[bytes]:
-    """A role chunk, text chunks, a finish chunk and a usage chunk, and then the end mark."""
-    text_chunks = CHUNKS_PER_ANSWER - 3
-    chunks = [
-        _chunk(delta={"role": "assistant", "content": ""}),
-        *[_chunk(delta={"content": "word "}) for _ in range(text_chunks)],
-        _chunk(delta={}, finish_reason="stop"),
-        _chunk(usage={
-            "prompt_tokens": _PROMPT_TOKENS,
-            "completion_tokens": text_chunks,
-            "total_tokens": _PROMPT_TOKENS + text_chunks,
-        }),
-    ]  # fmt: skip
-    return [*(b"data: %s\n\n" % chunk for chunk in chunks), b"data: [DONE]\n\n"]
+def http_chunks(words: Sequence[str]) -> list[bytes]:
+    """Give the pieces of a streamed completion: a role chunk, one for each word, and the end.
+
+    The end is one piece: a finish chunk, a usage chunk, the end mark and the last HTTP chunk.
+    """
+    usage = {
+        "prompt_tokens": _PROMPT_TOKENS,
+        "completion_tokens": len(words),
+        "total_tokens": _PROMPT_TOKENS + len(words),
+    }
+    end = [_chunk(delta={}, finish_reason="stop"), _chunk(usage=usage), STREAM_END]
+    return [
+        _http_chunk(_chunk(delta={"role": "assistant", "content": ""})),
+        *[_http_chunk(_chunk(delta={"content": word})) for word in words],
+        b"".join([_http_chunk(event) for event in end]) + b"0\r\n\r\n",
+    ]
+
+
+def _http_chunk(payload: bytes) -> bytes:
+    event = b"data: %s\n\n" % payload
+    return b"%x\r\n%s\r\n" % (len(event), event)
 
 
 def _chunk(
@@ -94,13 +112,6 @@ def _chunk(
     return json.dumps(chunk if usage is None else {**chunk, "usage": usage}).encode()
 
 
-def _streamed(events: list[bytes]) -> bytes:
-    head = (
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-    )
-    return head + b"".join(b"%x\r\n%s\r\n" % (len(e), e) for e in events) + b"0\r\n\r\n"
-
-
 def _whole(status: bytes, body: object) -> bytes:
     content = json.dumps(body).encode()
     head = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
@@ -112,5 +123,5 @@ _NOT_FOUND = _whole(b"404 Not Found", {"error": {"message": "no such path"}})
 _ANSWERS = {
     b"GET /health": _whole(b"200 OK", {}),
     b"GET /v1/models": _whole(b"200 OK", {"object": "list", "data": [_MODEL_CARD]}),
-    b"POST /v1/chat/completions": _streamed(_events()),
+    b"POST /v1/chat/completions": STREAM_HEAD + b"".join(http_chunks(["word "] * _WORDS)),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from forebay.dialects import chat, messages, responses
+from forebay.dialects import chat, completions, embeddings, messages, responses
 from forebay.dialects.parameters import Parameters
 
 PAGE = Path(__file__).with_name("compatibility.md")
@@ -41,6 +41,8 @@ APIS: dict[str, Parameters] = {
     "`POST /v1/chat/completions`": chat.PARAMETERS,
     "`POST /v1/responses`": responses.PARAMETERS,
     "`POST /v1/messages`": messages.PARAMETERS,
+    "`POST /v1/embeddings`": embeddings.PARAMETERS,
+    "`POST /v1/completions`": completions.PARAMETERS,
 }
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from forebay.core.clock import Instant, after
 from forebay.core.money import Usage
-from forebay.dialects.turn import Delta, Turn
+from forebay.dialects.turn import AnyTurn, Delta, EmbeddingTurn, TextTurn, Turn
 
 T = TypeVar("T")
 
@@ -75,6 +75,7 @@ class ScriptedEngine:
     """An `Engine` that does what the test says.
 
     A turn takes the script of its prompt's text, else the next of `queue`, else it says "Hello.".
+    It counts every chat's prompt as `tokens`, or raises those.
     """
 
     def __init__(self, *, models: Sequence[str] = ("tiny",)) -> None:
@@ -82,7 +83,9 @@ class ScriptedEngine:
         self.by_prompt: dict[str, Script] = {}
         self.served = list(models)
         self.probe_error: Exception | None = None
-        self.turns: list[Turn] = []
+        self.turns: list[Any] = []  # of the kind that the test knows it asked for
+        self.counted: list[Turn] = []
+        self.tokens: int | Exception = USAGE.input_tokens
         self.models_used: list[str] = []
         self.ended: list[str] = []
         self.cancelled: list[str] = []
@@ -97,7 +100,7 @@ class ScriptedEngine:
         """The prompts of all turns, in the order of their beginning."""
         return [prompt_of(turn) for turn in self.turns]
 
-    async def stream(self, turn: Turn, *, model: str) -> AsyncGenerator[list[Delta], None]:
+    async def stream(self, turn: AnyTurn, *, model: str) -> AsyncGenerator[list[Delta], None]:
         """Play a script; see `Engine.stream`."""
         self.turns.append(turn)
         self.models_used.append(model)
@@ -121,11 +124,19 @@ class ScriptedEngine:
         finally:
             self.in_flight -= 1
 
-    def _script(self, turn: Turn) -> Script:
+    def _script(self, turn: AnyTurn) -> Script:
         script = self.by_prompt.get(prompt_of(turn))
         if script is not None:
             return script
         return self.queue.popleft() if self.queue else says("Hel", "lo.")
+
+    async def count(self, turn: Turn, *, model: str) -> int:
+        """Return what the test put there, or raise it."""
+        self.counted.append(turn)
+        self.models_used.append(model)
+        if isinstance(self.tokens, Exception):
+            raise self.tokens
+        return self.tokens
 
     async def models(self) -> list[str]:
         """Return the served names, or raise what the test put there."""
@@ -138,8 +149,12 @@ class ScriptedEngine:
         self.is_closed = True
 
 
-def prompt_of(turn: Turn) -> str:
-    """Return the text of the turn's last message."""
+def prompt_of(turn: AnyTurn) -> str:
+    """Return the text of the turn's last message, or all of what has no messages."""
+    if isinstance(turn, TextTurn):
+        return " ".join(str(prompt) for prompt in turn.prompts)
+    if isinstance(turn, EmbeddingTurn):
+        return " ".join(str(text) for text in turn.inputs)
     content = turn.messages[-1].get("content")
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content)

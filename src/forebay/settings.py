@@ -10,7 +10,7 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -67,7 +67,9 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price: PriceSettings = PriceSettings()
     window_prices: dict[str, PriceSettings] = {}
     slots: Count | None = None
-    takes_tools: bool = True
+    kind: Literal["chat", "embedding"] | None = None
+    tool_calling: Literal["native", "forced", "none"] = "native"
+    has_grammar: bool = True
     takes_images: bool = True
     context_tokens: Count | None = None
 
@@ -92,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     embedded_context_tokens: Count = 4096
     embedded_threads: Count | None = None
     embedded_batch_threads: Count | None = None
+    embedded_embeddings: bool = True
     # Secrets; better given by the environment than by a file.
     api_key: str | None = None
     secret_key: str | None = None
@@ -111,8 +114,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     batch_expiry_s: float = 86_400.0
     lease_s: float = 60.0
     shutdown_grace_s: float = 10.0
-    # Networks that webhooks may reach although they are not public, such as 127.0.0.0/8.
+    # Networks that webhooks may reach although they are not public, such as 127.0.0.0/8. Those for
+    # images are named apart: what a webhook answers is not shown, but a model tells what it sees.
     webhook_networks: list[str] = []
+    image_networks: list[str] = []
+    # Anthropic's API of 2026-10-21 has no sampling parameters, but open models need them.
+    strict_anthropic_sampling: bool = False
     log_level: str = "info"
 
     @property
@@ -128,14 +135,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def networks(self) -> tuple[Network, ...]:
         """The networks that webhooks may reach; raises `SettingsInvalid`."""
-        try:
-            return tuple(ipaddress.ip_network(text, strict=False) for text in self.webhook_networks)
-        except ValueError as error:
-            raise SettingsInvalid(f"webhook_networks: {error}") from None
+        return _networks(self.webhook_networks, "webhook_networks")
+
+    @property
+    def image_addresses(self) -> tuple[Network, ...]:
+        """The networks that images may be fetched from; raises `SettingsInvalid`."""
+        return _networks(self.image_networks, "image_networks")
 
     def check(self) -> None:
         """Raise `SettingsInvalid` for what the types alone let through."""
-        _ = self.networks, self.shown_level
+        _ = self.networks, self.image_addresses, self.shown_level
 
     @property
     def shown_level(self) -> str:
@@ -144,6 +153,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if level not in LOG_LEVELS:
             raise SettingsInvalid(f"log_level: {level!r} is none of {', '.join(LOG_LEVELS)}")
         return level
+
+
+def _networks(texts: list[str], name: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as error:
+        raise SettingsInvalid(f"{name}: {error}") from None
 
 
 def load_settings(

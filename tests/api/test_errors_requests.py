@@ -42,9 +42,9 @@ async def test_a_wrong_key(front: Front, api: Api, name: str) -> None:
 @pytest.mark.parametrize(
     ("api", "name", "value"),
     [
-        (CHAT, "n", 2),
-        (RESPONSES, "previous_response_id", "resp_1"),
-        (RESPONSES, "conversation", "conv_1"),
+        (CHAT, "audio", {"voice": "alloy"}),
+        (RESPONSES, "max_tool_calls", 3),
+        (RESPONSES, "moderation", {"model": "m"}),
         (MESSAGES_API, "container", "c"),
     ],
     ids=str,

@@ -10,8 +10,9 @@ from forebay.core.clock import Instant
 from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
 from forebay.core.windows import Band
+from forebay.dialects.answer import Answer
 from forebay.dialects.dialect import Call, Dialect, Outcome
-from forebay.dialects.turn import Answer, Delta, JsonObject, ToolCallPiece
+from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece
 
 ACCEPTED_AT = Instant(1_760_000_000_250)
 FINISHED_AT = Instant(1_760_000_009_750)
@@ -29,7 +30,6 @@ def call_of(dialect: Dialect, body: JsonObject, *, band: Band = Band.INTERACTIVE
         id=dialect.id_prefix() + ID_BODY,
         created_at=ACCEPTED_AT,
         body=body,
-        turn=turn,
         model=turn.model,
         wishes=wishes,
         window="asap",

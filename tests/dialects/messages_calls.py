@@ -8,13 +8,17 @@ from anthropic.types import Message
 
 from forebay.dialects.messages import MessagesDialect
 from forebay.dialects.turn import Delta, JsonObject
+from forebay.lanes.secret import TextCipher
 from tests.dialects.calls import call_of, outcome_of
 from tests.dialects.sdks import anthropic_reading
 
 DIALECT = MessagesDialect()
+CIPHER = TextCipher(b"a secret")
+SEALING = MessagesDialect(CIPHER)
 TOOL: JsonObject = {"name": "f", "input_schema": {"type": "object"}}
 RESULT: JsonObject = {"type": "tool_result", "tool_use_id": "t1", "content": "42"}
 THINKING: JsonObject = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+OMITTED: JsonObject = {"thinking": {"type": "adaptive", "display": "omitted"}}
 
 
 def body(**others: object) -> JsonObject:
@@ -35,6 +39,13 @@ def user(*blocks: object) -> JsonObject:
 def assistant(*blocks: object) -> JsonObject:
     """Return a message of the assistant, made of these blocks."""
     return {"role": "assistant", "content": list(blocks)}
+
+
+def messages(
+    *given: object, dialect: MessagesDialect = DIALECT, **others: object
+) -> list[JsonObject]:
+    """Return the chat messages that these messages become."""
+    return dialect.parse(body(messages=list(given), **others))[0].messages
 
 
 def final(deltas: list[Delta], given: JsonObject | None = None, **others: Any) -> dict[str, Any]:

@@ -121,7 +121,8 @@ def test_fields_that_only_the_engine_knows_are_passed_on() -> None:
         (body(temperature="hot"), InvalidType, "temperature"),
         (body(temperature=3), InvalidParameter, "temperature"),
         (body(max_tokens=0), InvalidParameter, "max_tokens"),
-        (body(n=2), UnsupportedParameter, "n"),
+        (body(n=0), InvalidParameter, "n"),
+        (body(n=129), InvalidParameter, "n"),
         (body(stream_options={}), InvalidParameter, "stream_options"),
         (body(top_logprobs=2), InvalidParameter, "top_logprobs"),
         (body(tools=[{"type": "custom"}]), InvalidParameter, "tools[0]"),
@@ -270,3 +271,14 @@ def test_a_stream_that_fails_ends_with_an_error_that_the_sdk_raises() -> None:
                 model="m", messages=[{"role": "user", "content": "hi"}], stream=True
             )
         )
+
+
+def test_developers_instructions_are_the_systems() -> None:
+    messages = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "hi"}]
+    turn, _ = DIALECT.parse(body(messages=messages))
+    assert [message["role"] for message in turn.messages] == ["system", "user"]
+
+
+def test_several_choices_are_wanted_of_the_turn() -> None:
+    assert DIALECT.parse(body(n=3))[0].choices == 3
+    assert DIALECT.parse(body(n=None))[0].choices == 1

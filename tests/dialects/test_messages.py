@@ -49,6 +49,59 @@ def test_sampling_goes_to_the_engine_in_the_words_of_chat() -> None:
     assert turn.extra == {"top_k": 4}
 
 
+@pytest.mark.parametrize(
+    ("thinking", "is_enabled"),
+    [({"type": "enabled", "budget_tokens": 9}, True), ({"type": "disabled"}, False)],
+)
+def test_a_wish_to_think_or_not_is_told_to_the_chat_template(
+    thinking: JsonObject, is_enabled: bool
+) -> None:
+    turn, _ = DIALECT.parse(body(thinking=thinking))
+    assert turn.extra == {"chat_template_kwargs": {"enable_thinking": is_enabled}}
+
+
+@pytest.mark.parametrize("kind", ["adaptive", "between_tools"])
+def test_whoever_leaves_thinking_to_the_model_leaves_it_to_the_template(kind: str) -> None:
+    assert DIALECT.parse(body(thinking={"type": kind}))[0].extra == {}
+
+
+@pytest.mark.parametrize("content", ["Once", [{"type": "text", "text": "Once"}]])
+def test_the_beginning_of_an_answer_is_continued_and_not_thought_about(content: object) -> None:
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": content}]
+    turn, _ = DIALECT.parse(body(messages=messages))
+    assert turn.messages[-1] == {"role": "assistant", "content": "Once"}
+    assert turn.extra == {
+        "continue_final_message": True,
+        "add_generation_prompt": False,
+        "chat_template_kwargs": {"enable_thinking": False},
+    }
+
+
+def test_thinking_that_is_asked_for_stays_on_beside_the_beginning_of_an_answer() -> None:
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Once"}]
+    turn, _ = DIALECT.parse(body(messages=messages, thinking={"type": "enabled"}))
+    assert turn.extra["chat_template_kwargs"] == {"enable_thinking": True}
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"role": "assistant", "content": ""},
+        assistant({"type": "thinking", "thinking": "r", "signature": "s"}),
+        assistant({"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}),
+    ],
+)
+def test_an_answer_that_begins_with_nothing_begins_anew(last: JsonObject) -> None:
+    turn, _ = DIALECT.parse(body(messages=[{"role": "user", "content": "hi"}, last]))
+    assert (turn.messages, turn.extra) == ([{"role": "user", "content": "hi"}], {})
+
+
+def test_a_last_message_that_calls_a_tool_is_no_beginning() -> None:
+    use = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
+    turn, _ = DIALECT.parse(body(messages=[assistant({"type": "text", "text": "a"}, use)]))
+    assert turn.extra == {}
+
+
 def test_metadata_may_hold_our_own_keys_beside_the_user() -> None:
     given = {"user_id": "u" * 600, "completion_window": "standard"}
     assert DIALECT.parse(body(metadata=given))[1].metadata == given
@@ -96,7 +149,7 @@ def test_what_agents_send_beyond_the_api_breaks_nothing() -> None:
             "messages[0].content[0].text",
         ),
         (
-            body(messages=[user({"type": "document", "source": {}})]),
+            body(messages=[user({"type": "container_upload", "file_id": "f"})]),
             UnsupportedParameter,
             "messages[0].content[0].type",
         ),
@@ -106,7 +159,7 @@ def test_what_agents_send_beyond_the_api_breaks_nothing() -> None:
             "messages[0].content[0].source.type",
         ),
         (
-            body(messages=[assistant({"type": "server_tool_use"})]),
+            body(messages=[assistant({"type": "image"})]),
             UnsupportedParameter,
             "messages[0].content[0].type",
         ),
@@ -116,7 +169,7 @@ def test_what_agents_send_beyond_the_api_breaks_nothing() -> None:
             "messages[0].content[0].tool_use_id",
         ),
         (
-            body(tools=[{"type": "web_search_20250305", "name": "web_search"}]),
+            body(tools=[{"type": "computer_20250124", "name": "computer"}]),
             UnsupportedParameter,
             "tools[0].type",
         ),
@@ -132,6 +185,17 @@ def test_what_agents_send_beyond_the_api_breaks_nothing() -> None:
             body(tools=[TOOL], tool_choice={"type": "some"}),
             InvalidParameter,
             "tool_choice.type",
+        ),
+        (body(thinking={"type": "sometimes"}), InvalidParameter, "thinking.type"),
+        (
+            body(thinking={"type": "enabled", "budget_tokens": "many"}),
+            InvalidType,
+            "thinking.budget_tokens",
+        ),
+        (
+            body(thinking={"type": "enabled", "display": "loud"}),
+            InvalidParameter,
+            "thinking.display",
         ),
         (body(service_tier="priority"), InvalidParameter, "service_tier"),
         (body(metadata={"a": 1}), InvalidType, "metadata.a"),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from forebay.core.errors import UnsupportedParameter
 from forebay.dialects.turn import JsonObject
 from tests.dialects.calls import answer_of, reasoning, text, tool_call
-from tests.dialects.messages_calls import DIALECT, RESULT, THINKING, assistant, body, final, user
+from tests.dialects.messages_calls import RESULT, THINKING, assistant, body, final, messages, user
 
+HI: JsonObject = {"role": "user", "content": "hi"}
 USE: JsonObject = {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}
-
-
-def messages(*given: object, **others: object) -> list[JsonObject]:
-    return DIALECT.parse(body(messages=list(given), **others))[0].messages
 
 
 @pytest.mark.parametrize(
@@ -31,16 +29,6 @@ def test_a_system_message_stays_where_it_is() -> None:
 def test_one_text_block_is_plain_text() -> None:
     block = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}
     assert messages(user(block)) == [{"role": "user", "content": "hi"}]
-
-
-def test_images_become_urls() -> None:
-    base64 = {"type": "base64", "media_type": "image/png", "data": "AA=="}
-    url = {"type": "url", "url": "https://x/y.png"}
-    said = messages(user({"type": "image", "source": base64}, {"type": "image", "source": url}))
-    assert said[0]["content"] == [
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
-        {"type": "image_url", "image_url": {"url": "https://x/y.png"}},
-    ]
 
 
 def test_a_tool_loop_becomes_calls_and_tool_messages() -> None:
@@ -101,3 +89,44 @@ def test_the_blocks_of_an_answer_are_good_input() -> None:
     said = messages({"role": "assistant", "content": content}, user(RESULT))[0]
     assert said["content"] == answer_of(deltas).text
     assert said["reasoning_content"] == "r"
+
+
+def test_messages_of_one_role_are_one_turn() -> None:
+    said = messages(
+        HI,
+        user({"type": "text", "text": "there"}),
+        {"role": "assistant", "content": "Hello"},
+        assistant({"type": "text", "text": ", you."}, USE),
+        user(RESULT, {"type": "text", "text": "so"}),
+        user(RESULT),
+    )
+    assert [message["role"] for message in said] == ["user", "assistant", "tool", "tool", "user"]
+    assert said[0]["content"] == [{"type": "text", "text": "hi"}, {"type": "text", "text": "there"}]
+    assert said[1]["content"] == "Hello, you."
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "server_tool_use",
+        "web_search_tool_result",
+        "web_fetch_tool_result",
+        "code_execution_tool_result",
+        "bash_code_execution_tool_result",
+        "text_editor_code_execution_tool_result",
+        "tool_search_tool_result",
+        "advisor_tool_result",
+        "mcp_tool_use",
+        "mcp_tool_result",
+        "redacted_thinking",
+    ],
+)
+def test_what_ran_elsewhere_is_left_out(kind: str) -> None:
+    said = messages(assistant({"type": kind, "id": "x"}, {"type": "text", "text": "found"}), HI)
+    assert said == [{"role": "assistant", "content": "found"}, HI]
+
+
+def test_a_block_that_nobody_knows_is_refused_where_it_stands() -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        messages(HI, HI, user({"type": "text", "text": "a"}, {"type": "compaction"}))
+    assert caught.value.param == "messages[2].content[1].type"

@@ -26,16 +26,16 @@ def test_items_come_in_the_order_of_the_output() -> None:
         "function_call",
     ]
     assert [item.id for item in output] == [
-        f"rs_{ID_BODY}0",
-        f"msg_{ID_BODY}1",
-        f"fc_{ID_BODY}2",
-        f"fc_{ID_BODY}3",
+        f"rs_{ID_BODY}_0",
+        f"msg_{ID_BODY}_1",
+        f"fc_{ID_BODY}_2",
+        f"fc_{ID_BODY}_3",
     ]
 
 
 def test_a_call_without_an_id_of_the_engine_gets_one() -> None:
     item = final(outcome_of(tool_call(0, None, "f", "{}")))["output"][0]
-    assert item["call_id"] == f"call_{ID_BODY}0"
+    assert item["call_id"] == f"call_{ID_BODY}_0"
 
 
 def test_a_refusal_is_a_part_of_its_own() -> None:

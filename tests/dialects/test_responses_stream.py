@@ -112,7 +112,7 @@ def test_every_event_has_the_fields_that_the_sdk_demands() -> None:
 def test_every_event_of_an_item_names_its_place() -> None:
     for event in stream(ALL_KINDS):
         if "item_id" in event:
-            assert event["item_id"].endswith(f"{ID_BODY}{event['output_index']}")
+            assert event["item_id"].endswith(f"{ID_BODY}_{event['output_index']}")
 
 
 def test_arguments_are_done_with_the_name_of_the_function() -> None:

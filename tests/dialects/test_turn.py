@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.core.requests import RequestStatus
+from forebay.dialects.answer import Answer, OutputKind, ToolCall
 from forebay.dialects.dialect import final_status
-from forebay.dialects.turn import Answer, Delta, JsonObject, OutputKind, ToolCall, ToolCallPiece
+from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece
 from tests.dialects.calls import USAGE, answer_of, finish, reasoning, text, tool_call
 
 KINDS = st.sampled_from(["text", "reasoning", "refusal"])

@@ -12,11 +12,8 @@ from forebay.core.errors import (
 )
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, ToolCallPiece, Turn
-from forebay.dialects.upstream import (
-    MAX_EVENT_BYTES,
-    ChunkReader,
-    encode_turn,
-)
+from forebay.dialects.upstream import ChunkReader, encode_turn
+from forebay.dialects.upstream_events import MAX_EVENT_BYTES
 from tests.dialects.calls import answer_of
 
 

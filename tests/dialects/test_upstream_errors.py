@@ -26,6 +26,7 @@ from forebay.dialects.upstream_errors import engine_error
         (429, "slow down", EngineBusy),
         (503, "Loading model", EngineBusy),
         (500, "boom", EngineFailed),
+        (501, "This server does not support embeddings.", PromptRejected),
         (401, "bad key", EngineFailed),
         (404, "no such model", EngineFailed),
     ],
@@ -44,6 +45,19 @@ def test_what_an_engine_says_of_its_key_is_not_passed_on(status: int) -> None:
     assert isinstance(error, EngineFailed)
     assert str(error) == "the engine did not let this server in"
     assert error.engine_status == status
+
+
+def test_an_input_too_long_to_embed_is_the_callers_fault_although_llama_cpp_says_its_own() -> None:
+    message = (
+        "input (602 tokens) is too large to process. increase the physical batch size "
+        "(current batch size: 512)"
+    )
+    error = engine_error(
+        500, json.dumps({"error": {"code": 500, "message": message}}).encode(), retry_after_s=None
+    )
+    assert isinstance(error, ContextTooLong)
+    assert "maximum context length is 512 tokens" in str(error)
+    assert "602 tokens" in str(error)
 
 
 def test_a_busy_engines_wish_is_kept() -> None:

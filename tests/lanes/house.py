@@ -16,7 +16,9 @@ from forebay.core.money import Price, PriceList
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.windows import DEFAULT_WINDOWS, Band, CompletionWindow
 from forebay.dialects.chat import ChatDialect
+from forebay.dialects.completions import CompletionsDialect
 from forebay.dialects.dialect import Dialect, DialectName
+from forebay.dialects.embeddings import EmbeddingsDialect
 from forebay.dialects.messages import MessagesDialect
 from forebay.dialects.responses import ResponsesDialect
 from forebay.dialects.turn import JsonObject
@@ -33,6 +35,8 @@ from forebay.lanes.batch.plan import Planner
 from forebay.lanes.batch.validator import Validator
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.catalogue import Catalogue, Served
+from forebay.lanes.contexts import Contexts
+from forebay.lanes.images import Images
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.realtime import Realtime
 from forebay.lanes.secret import Seal
@@ -67,11 +71,19 @@ class House:
         self.catalogue = Catalogue()
         self.dialects: dict[DialectName, Dialect] = {
             dialect.name: dialect
-            for dialect in (ChatDialect(), ResponsesDialect(), MessagesDialect())
+            for dialect in (
+                ChatDialect(),
+                ResponsesDialect(),
+                MessagesDialect(),
+                EmbeddingsDialect(),
+                CompletionsDialect(),
+            )
         }
         self.troubled: list[Replica] = []
         self.pauses_s: list[float] = []
-        self.turns = Turns(self.dispatcher, on_trouble=self.troubled.append)
+        self.images = Images(AddressGuard((LOOPBACK,)))
+        self.turns = Turns(self.dispatcher, images=self.images, on_trouble=self.troubled.append)
+        self.contexts = Contexts(store.stored_requests, store.conversations)
         self.seal = Seal(b"secret")
         self.admission = Admission(self.catalogue, self.dialects, clock=clock, new_id=new_id)
         self.leases = LeaseKeeper(store.leases, clock=clock, lease_s=60)
@@ -80,6 +92,7 @@ class House:
         )
         self.worker = BackgroundWorker(
             self.admission,
+            self.contexts,
             self.turns,
             self.dispatcher,
             store,
@@ -91,6 +104,7 @@ class House:
         )
         self.background = Background(
             self.admission,
+            self.contexts,
             store,
             self.worker,
             self.webhooks,

@@ -13,6 +13,7 @@ from forebay.core.errors import (
     WindowNotOffered,
 )
 from forebay.core.lanes import Lane
+from forebay.core.models import ToolCalling
 from forebay.core.windows import DEFAULT_WINDOWS
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.turn import JsonObject
@@ -127,7 +128,7 @@ def test_only_background_calls_have_a_webhook_token(house: House) -> None:
 
 
 def test_tools_are_refused_by_a_model_that_takes_none(house: House) -> None:
-    house.serve("plain", takes_tools=False)
+    house.serve("plain", tool_calling=ToolCalling.NONE)
     with pytest.raises(UnsupportedParameter) as refused:
         admit(house, model="plain", tools=[TOOL])
     assert refused.value.param == "tools"

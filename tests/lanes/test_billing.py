@@ -5,7 +5,8 @@ from __future__ import annotations
 from forebay.core.clock import after
 from forebay.core.ledger import EntryKind
 from forebay.core.money import Usage
-from forebay.dialects.turn import Answer, Delta
+from forebay.dialects.answer import Answer
+from forebay.dialects.turn import Delta
 from forebay.lanes.billing import charge, ended, usage_of
 from tests.fakes import START, USAGE
 from tests.lanes.house import House
@@ -20,12 +21,12 @@ def answer(*deltas: Delta) -> Answer:
 
 def test_the_engines_own_count_is_taken(house: House) -> None:
     counted = answer(Delta(text="a"), Delta(usage=USAGE))
-    assert usage_of(house.admit().call.turn, counted) == USAGE
+    assert usage_of(house.admit().turn, counted) == USAGE
 
 
 def test_a_turn_that_was_cut_off_is_estimated_by_its_deltas(house: House) -> None:
     cut = answer(Delta(text="a"), Delta(reasoning="b"), Delta(finish_reason="stop"))
-    usage = usage_of(house.admit("x" * 400).call.turn, cut)
+    usage = usage_of(house.admit("x" * 400).turn, cut)
     assert usage.output_tokens == 2
     assert 100 <= usage.input_tokens <= 120
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from forebay.core.clock import after
+from forebay.core.lanes import Lane
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.lanes.sweeper import Sweeper
 from forebay.store.database import StoreFailed
 from tests.fakes import START
 from tests.lanes.house import House, running
-from tests.store.makers import new_file
+from tests.store.makers import completed, new_file, new_request
 
 KEEP_S = 600.0
 
@@ -53,6 +54,20 @@ async def test_an_unstored_response_that_still_waits_stays(house: House) -> None
     house.clock.move(10 * KEEP_S)
     await sweeper(house).sweep()
     assert await house.store.requests.get(DEFAULT_PROJECT, request_id) is not None
+
+
+async def test_what_its_caller_deleted_stays_until_nothing_continues_it(house: House) -> None:
+    stored = house.store.stored_requests
+    for id, previous_id in (("resp_1", None), ("resp_2", "resp_1")):
+        request = new_request(id, lane=Lane.REALTIME, previous_id=previous_id)
+        await house.store.requests.store_settled(request, completed())
+    await stored.delete(DEFAULT_PROJECT, "resp_1")
+    await sweeper(house).sweep()
+    assert len(await stored.chain(DEFAULT_PROJECT, "resp_2")) == 2
+    await stored.delete(DEFAULT_PROJECT, "resp_2")
+    await sweeper(house).sweep()
+    # Nothing is left that could be swept.
+    assert await stored.delete_hidden() == 0
 
 
 async def test_an_expired_file_goes_with_its_blob(house: House) -> None:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from forebay.core.errors import EngineBusy, EngineFailed, EngineUnavailable, PromptRejected
-from forebay.dialects.turn import Answer
+from forebay.dialects.answer import Answer
 from tests.lanes.house import House
 
 

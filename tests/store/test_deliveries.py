@@ -54,5 +54,5 @@ async def test_what_is_due_longest_comes_first(store: Store, clock: ManualClock)
 
 async def test_a_deleted_request_is_called_no_more(store: Store) -> None:
     await owed(store)
-    assert await store.requests.delete(DEFAULT_PROJECT, "resp_1")
+    assert await store.stored_requests.delete(DEFAULT_PROJECT, "resp_1")
     assert await store.deliveries.due(limit=9) == []

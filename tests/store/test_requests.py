@@ -148,23 +148,6 @@ async def test_a_running_request_does_not_expire(store: Store, clock: ManualCloc
     assert (await kept(store)).status is RequestStatus.IN_PROGRESS
 
 
-@pytest.mark.parametrize("is_running", [False, True])
-async def test_what_has_not_ended_is_not_deleted(store: Store, is_running: bool) -> None:
-    await enqueue(store)
-    if is_running:
-        await claimed(store)
-    assert not await store.requests.delete(DEFAULT_PROJECT, "resp_1")
-    assert (await kept(store)).id == "resp_1"
-
-
-async def test_deleting_what_has_ended_keeps_its_charge(store: Store) -> None:
-    await enqueue(store)
-    await store.requests.settle(await claimed(store), completed(charge=entry()))
-    assert await store.requests.delete(DEFAULT_PROJECT, "resp_1")
-    assert await store.requests.get(DEFAULT_PROJECT, "resp_1") is None
-    assert await charge_count(store) == 1
-
-
 async def test_another_project_sees_cancels_and_deletes_nothing(store: Store) -> None:
     await enqueue(store)
     request = await kept(store)
@@ -172,7 +155,7 @@ async def test_another_project_sees_cancels_and_deletes_nothing(store: Store) ->
     assert await store.requests.get(OTHER_PROJECT, "resp_1") is None
     assert not await cancel(store, foreign)
     await store.requests.settle(await claimed(store), completed())
-    assert not await store.requests.delete(OTHER_PROJECT, "resp_1")
+    assert not await store.stored_requests.delete(OTHER_PROJECT, "resp_1")
     assert (await kept(store)).status is RequestStatus.COMPLETED
 
 

@@ -13,13 +13,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from forebay.api.batches import batch_routes
 from forebay.api.body import BodyLimits
+from forebay.api.compaction import CompactionRoute
+from forebay.api.conversations import conversation_routes
+from forebay.api.counting import counting_routes
 from forebay.api.files import file_routes
 from forebay.api.inference import InferenceRoute
 from forebay.api.keys import KeyRing
 from forebay.api.models import model_routes
 from forebay.api.organization import organization_routes
+from forebay.api.responses_socket import ResponsesSocket
 from forebay.api.routes import ErrorEdge, RequestIds, answer_nobody, json_response
 from forebay.api.stored import stored_routes
+from forebay.api.stored_chats import stored_chat_routes
 from forebay.core.errors import ForebayError
 from forebay.core.ids import NewId
 from forebay.dialects.dialect import Dialect, DialectName
@@ -28,13 +33,20 @@ from forebay.lanes.background import Background
 from forebay.lanes.batch.batches import BatchDesk
 from forebay.lanes.batch.files import FileDesk
 from forebay.lanes.catalogue import Catalogue
+from forebay.lanes.compaction import Compaction
+from forebay.lanes.contexts import Contexts
+from forebay.lanes.conversations import ConversationDesk
+from forebay.lanes.counting import Counting
 from forebay.lanes.realtime import Realtime
+from forebay.lanes.stored_chats import StoredChats
 from forebay.store.projects import Projects
 
 PATHS: dict[DialectName, str] = {
     DialectName.CHAT: "/v1/chat/completions",
     DialectName.RESPONSES: "/v1/responses",
     DialectName.MESSAGES: "/v1/messages",
+    DialectName.EMBEDDINGS: "/v1/embeddings",
+    DialectName.COMPLETIONS: "/v1/completions",
 }
 
 
@@ -46,8 +58,13 @@ class Rooms:
     catalogue: Catalogue
     dialects: dict[DialectName, Dialect]
     admission: Admission
+    contexts: Contexts
+    compaction: Compaction
+    counting: Counting
     realtime: Realtime
     background: Background
+    stored_chats: StoredChats
+    conversations: ConversationDesk
     files: FileDesk
     batches: BatchDesk
     projects: Projects
@@ -63,8 +80,9 @@ class FrontDoor:
     The router's layers would cost some 8 us a call, and more a streamed piece.
     """
 
-    def __init__(self, hot: dict[str, InferenceRoute], rest: ASGIApp) -> None:
+    def __init__(self, hot: dict[str, ASGIApp], sockets: dict[str, ASGIApp], rest: ASGIApp) -> None:
         self._hot = hot
+        self._sockets = sockets
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,6 +92,9 @@ class FrontDoor:
             if route is not None:
                 await route(scope, receive, send)
                 return
+        if scope["type"] == "websocket" and scope["path"] in self._sockets:
+            await self._sockets[scope["path"]](scope, receive, send)
+            return
         await self._rest(scope, receive, send)
 
 
@@ -82,12 +103,20 @@ def build_app(rooms: Rooms) -> FrontDoor:
     edge = ErrorEdge()
     limits = BodyLimits(max_bytes=rooms.max_body_bytes, timeout_s=rooms.body_timeout_s)
     file_limits = BodyLimits(max_bytes=rooms.max_file_bytes, timeout_s=rooms.body_timeout_s)
-    hot = _inference_routes(rooms, limits)
+    hot: dict[str, ASGIApp] = {**_inference_routes(rooms, limits)}
+    hot["/v1/responses/compact"] = CompactionRoute(
+        rooms.compaction, keys=rooms.keys, new_id=rooms.new_id, limits=limits
+    )
+    hot |= counting_routes(
+        rooms.counting, rooms.dialects, keys=rooms.keys, new_id=rooms.new_id, limits=limits
+    )
     rest = Starlette(
         routes=[
             # For the answer to a wrong method; POST never comes so far.
             *(Route(path, route, methods=["POST"]) for path, route in hot.items()),
             *stored_routes(rooms.keys, rooms.background),
+            *stored_chat_routes(rooms.keys, rooms.stored_chats, limits),
+            *conversation_routes(rooms.keys, rooms.conversations, limits),
             *file_routes(rooms.keys, rooms.files, file_limits),
             *batch_routes(rooms.keys, rooms.batches, limits),
             *model_routes(rooms.keys, rooms.catalogue),
@@ -103,7 +132,18 @@ def build_app(rooms: Rooms) -> FrontDoor:
     )
     # A redirect would lead to whatever host the caller's headers name.
     rest.router.redirect_slashes = False
-    return FrontDoor(hot, RequestIds(rest, rooms.new_id))
+    return FrontDoor(hot, _sockets(rooms), RequestIds(rest, rooms.new_id))
+
+
+def _sockets(rooms: Rooms) -> dict[str, ASGIApp]:
+    responses = ResponsesSocket(
+        keys=rooms.keys,
+        admission=rooms.admission,
+        contexts=rooms.contexts,
+        realtime=rooms.realtime,
+        new_id=rooms.new_id,
+    )
+    return {PATHS[DialectName.RESPONSES]: responses}
 
 
 def _inference_routes(rooms: Rooms, limits: BodyLimits) -> dict[str, InferenceRoute]:
@@ -112,6 +152,7 @@ def _inference_routes(rooms: Rooms, limits: BodyLimits) -> dict[str, InferenceRo
             rooms.dialects[name],
             keys=rooms.keys,
             admission=rooms.admission,
+            contexts=rooms.contexts,
             realtime=rooms.realtime,
             background=rooms.background,
             new_id=rooms.new_id,

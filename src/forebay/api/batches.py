@@ -9,8 +9,60 @@ from starlette.routing import Route
 from forebay.api.body import BodyLimits
 from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
+from forebay.api.openapi import parameters
+from forebay.api.openapi.answers.files import BatchObject, BatchPage
+from forebay.api.openapi.answers.shared import Metadata
+from forebay.api.openapi.operation import Answer, Group, JsonBody, Operation
 from forebay.api.routes import json_body, json_response, limit_of
+from forebay.core.errors import Conflict, WindowNotOffered
+from forebay.dialects.batches import BatchBody
 from forebay.lanes.batch.batches import BatchDesk
+
+PATH = "/v1/batches"
+ONE = PATH + "/{id}"
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path=PATH,
+        group=Group.BATCHES,
+        summary="Run a file of requests",
+        what="Each line is a JSON object with `custom_id`, `method`, `url` and `body`. The lines are "
+        "validated afterwards: an unreadable file makes a failed batch, not an error here.",
+        body=JsonBody(BatchBody, also={"metadata": Metadata | None}),
+        example={
+            "input_file_id": "file-...",
+            "endpoint": "/v1/chat/completions",
+            "completion_window": "24h",
+        },
+        answer=Answer(what="The batch.", shape=BatchObject),
+        raises=(WindowNotOffered,),
+    ),
+    Operation(
+        method="GET",
+        path=PATH,
+        group=Group.BATCHES,
+        summary="List batches, newest first",
+        parameters=(parameters.AFTER, parameters.limit(default=20, most=100)),
+        answer=Answer(what="A page of batches.", shape=BatchPage),
+    ),
+    Operation(
+        method="GET",
+        path=ONE,
+        group=Group.BATCHES,
+        summary="Look at a batch",
+        answer=Answer(what="The batch.", shape=BatchObject),
+    ),
+    Operation(
+        method="POST",
+        path=ONE + "/cancel",
+        group=Group.BATCHES,
+        summary="Cancel a batch",
+        what="What is done stays in its files, and is charged.",
+        answer=Answer(what="The batch.", shape=BatchObject),
+        raises=(Conflict,),
+    ),
+)
 
 
 def batch_routes(keys: KeyRing, batches: BatchDesk, limits: BodyLimits) -> list[Route]:
@@ -37,8 +89,8 @@ def batch_routes(keys: KeyRing, batches: BatchDesk, limits: BodyLimits) -> list[
         return json_response(await batches.cancel(caller, request.path_params["id"]))
 
     return [
-        Route("/v1/batches", create, methods=["POST"]),
-        Route("/v1/batches", page, methods=["GET"]),
-        Route("/v1/batches/{id}", get, methods=["GET"]),
-        Route("/v1/batches/{id}/cancel", cancel, methods=["POST"]),
+        Route(PATH, create, methods=["POST"]),
+        Route(PATH, page, methods=["GET"]),
+        Route(ONE, get, methods=["GET"]),
+        Route(ONE + "/cancel", cancel, methods=["POST"]),
     ]

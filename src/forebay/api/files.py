@@ -19,6 +19,11 @@ from forebay.api.multipart import (
     field_text,
     part_pieces,
 )
+from forebay.api.openapi import parameters
+from forebay.api.openapi.answers.files import FileObject, FilePage
+from forebay.api.openapi.answers.shared import Deleted
+from forebay.api.openapi.bodies import UploadForm
+from forebay.api.openapi.operation import Answer, FormBody, Group, Operation, Parameter
 from forebay.api.routes import MAX_DIGITS, is_oldest_first, json_response, limit_of
 from forebay.core.errors import InvalidParameter, MissingParameter
 from forebay.dialects.turn import JsonObject
@@ -29,6 +34,57 @@ from forebay.store.blobs import BlobWriter
 MAX_FIELDS = 32
 # What a form may hold beside its file.
 MAX_FORM_BYTES = (MAX_FIELDS + 1) * MAX_FIELD_BYTES
+
+
+PATH = "/v1/files"
+ONE = PATH + "/{id}"
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path=PATH,
+        group=Group.FILES,
+        summary="Upload a file",
+        what="It is durable when the answer comes.",
+        body=FormBody(UploadForm),
+        answer=Answer(what="The file.", shape=FileObject),
+    ),
+    Operation(
+        method="GET",
+        path=PATH,
+        group=Group.FILES,
+        summary="List files",
+        parameters=(
+            Parameter("purpose", str, "Only files for this purpose."),
+            parameters.AFTER,
+            parameters.limit(default=10_000, most=10_000),
+            parameters.order(default="desc"),
+        ),
+        answer=Answer(what="A page of files.", shape=FilePage),
+    ),
+    Operation(
+        method="GET",
+        path=ONE,
+        group=Group.FILES,
+        summary="Look at a file",
+        answer=Answer(what="The file.", shape=FileObject),
+    ),
+    Operation(
+        method="DELETE",
+        path=ONE,
+        group=Group.FILES,
+        summary="Delete a file",
+        answer=Answer(what="It is gone.", shape=Deleted),
+    ),
+    Operation(
+        method="GET",
+        path=ONE + "/content",
+        group=Group.FILES,
+        summary="Read a file",
+        what="The output of a running batch holds what is done so far.",
+        answer=Answer(what="Its bytes.", media_type="application/octet-stream"),
+    ),
+)
 
 
 def file_routes(keys: KeyRing, files: FileDesk, limits: BodyLimits) -> list[Route]:
@@ -69,11 +125,11 @@ def file_routes(keys: KeyRing, files: FileDesk, limits: BodyLimits) -> list[Rout
         return json_response(await files.delete(caller, request.path_params["id"]))
 
     return [
-        Route("/v1/files", upload, methods=["POST"]),
-        Route("/v1/files", page, methods=["GET"]),
-        Route("/v1/files/{id}", get, methods=["GET"]),
-        Route("/v1/files/{id}", delete, methods=["DELETE"]),
-        Route("/v1/files/{id}/content", content, methods=["GET"]),
+        Route(PATH, upload, methods=["POST"]),
+        Route(PATH, page, methods=["GET"]),
+        Route(ONE, get, methods=["GET"]),
+        Route(ONE, delete, methods=["DELETE"]),
+        Route(ONE + "/content", content, methods=["GET"]),
     ]
 
 

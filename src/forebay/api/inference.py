@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from contextlib import aclosing
 
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from forebay.api.answered import answered
 from forebay.api.body import BodyLimits
 from forebay.api.connection import Connection
 from forebay.api.idempotency import refuse_idempotency_key
@@ -16,13 +14,15 @@ from forebay.api.keys import KeyRing
 from forebay.core.errors import ForebayError
 from forebay.core.ids import NewId
 from forebay.core.lanes import Lane
-from forebay.dialects.dialect import Dialect
+from forebay.dialects.dialect import Dialect, DialectName, ErrorReply
+from forebay.dialects.messages import MessagesDialect
+from forebay.dialects.messages_version import HEADER
+from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import decode_object
-from forebay.lanes.admission import Accepted, Admission
+from forebay.lanes.admission import Accepted, Admission, Caller, Context
 from forebay.lanes.background import Background
+from forebay.lanes.contexts import Contexts
 from forebay.lanes.realtime import Realtime
-
-log = logging.getLogger(__name__)
 
 
 class InferenceRoute:
@@ -34,6 +34,7 @@ class InferenceRoute:
         *,
         keys: KeyRing,
         admission: Admission,
+        contexts: Contexts,
         realtime: Realtime,
         background: Background,
         new_id: NewId,
@@ -42,6 +43,7 @@ class InferenceRoute:
         self._dialect = dialect
         self._keys = keys
         self._admission = admission
+        self._contexts = contexts
         self._realtime = realtime
         self._background = background
         self._new_id = new_id
@@ -50,32 +52,19 @@ class InferenceRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call; every failure is answered in the dialect's words."""
         connection = Connection(scope, receive, send, request_id=self._new_id("req_"))
-        try:
-            await self._answer(connection)
-        except ForebayError as error:
-            await self._refuse(connection, error)
-        except ClientDisconnect:
-            log.info("caller left", extra={"request_id": connection.request_id})
-        except asyncio.CancelledError:
-            if not connection.is_gone:
-                raise
-            log.info("caller left", extra={"request_id": connection.request_id})
-        except Exception:
-            log.exception("call broke", extra={"request_id": connection.request_id})
-            if not connection.has_begun:
-                broken = ForebayError("The server had an error processing your request.")
-                await self._refuse(connection, broken)
-        finally:
-            connection.unwatch()
+        await answered(connection, self._answer, self._words)
 
     async def _answer(self, connection: Connection) -> None:
         caller = self._keys.authenticate(connection.headers)
         refuse_idempotency_key(connection.headers)
-        body = await connection.body(self._limits)
+        body = decode_object(await connection.body(self._limits))
+        if isinstance(self._dialect, MessagesDialect):
+            self._dialect.check_version(body, connection.header(HEADER))
         accepted = self._admission.admit(
             self._dialect.name,
-            decode_object(body),
+            body,
             caller,
+            context=await self._context(caller, body),
             request_id=connection.request_id,
             header_window=connection.header(b"x-completion-window"),
         )
@@ -89,6 +78,11 @@ class InferenceRoute:
         else:
             await connection.send_json(await self._realtime.answer(accepted))
 
+    async def _context(self, caller: Caller, body: JsonObject) -> Context | None:
+        if self._dialect.name is not DialectName.RESPONSES:
+            return None
+        return await self._contexts.of(caller, body)
+
     async def _stream(self, connection: Connection, accepted: Accepted) -> None:
         try:
             async with aclosing(self._realtime.stream(accepted)) as events:
@@ -101,10 +95,5 @@ class InferenceRoute:
             await connection.send_events(self._realtime.refusal(accepted, error))
         await connection.end_events()
 
-    async def _refuse(self, connection: Connection, error: ForebayError) -> None:
-        reply = self._dialect.error(error, request_id=connection.request_id)
-        log.info(
-            "call refused",
-            extra={"request_id": connection.request_id, "code": error.code, "status": reply.status},
-        )
-        await connection.send_json(reply.body, status=reply.status, headers=reply.headers)
+    def _words(self, error: ForebayError, request_id: str) -> ErrorReply:
+        return self._dialect.error(error, request_id=request_id)

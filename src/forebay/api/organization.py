@@ -8,6 +8,10 @@ from starlette.routing import Route
 
 from forebay.api.body import BodyLimits
 from forebay.api.keys import KeyRing
+from forebay.api.openapi.answers.models import NewProjectKey, ProjectKeyList
+from forebay.api.openapi.answers.shared import Deleted
+from forebay.api.openapi.bodies import KeyBody
+from forebay.api.openapi.operation import Answer, Group, JsonBody, Key, Operation
 from forebay.api.routes import json_body, json_response
 from forebay.core.clock import seconds_of
 from forebay.core.errors import Conflict, MissingParameter, NotFound
@@ -16,6 +20,37 @@ from forebay.dialects.turn import JsonObject
 from forebay.store.projects import Projects
 
 KEYS = "/v1/organization/projects/{project_id}/api_keys"
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=KEYS,
+        group=Group.ORGANIZATION,
+        summary="List the keys of a project",
+        answer=Answer(what="Every key, revoked ones too.", shape=ProjectKeyList),
+        key=Key.ADMIN,
+    ),
+    Operation(
+        method="POST",
+        path=KEYS,
+        group=Group.ORGANIZATION,
+        summary="Make a key",
+        body=JsonBody(KeyBody),
+        example={"name": "alice"},
+        answer=Answer(what="The key; its value is shown this once.", shape=NewProjectKey),
+        key=Key.ADMIN,
+    ),
+    Operation(
+        method="DELETE",
+        path=KEYS + "/{key_id}",
+        group=Group.ORGANIZATION,
+        summary="Revoke a key",
+        answer=Answer(what="It lets nobody in any more.", shape=Deleted),
+        key=Key.ADMIN,
+        raises=(Conflict,),
+    ),
+)
 
 
 def organization_routes(keys: KeyRing, projects: Projects, limits: BodyLimits) -> list[Route]:

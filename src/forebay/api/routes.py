@@ -106,9 +106,15 @@ def limit_of(request: Request, *, default: int, most: int) -> int:
     return int(text)
 
 
-def is_oldest_first(request: Request) -> bool:
+def is_oldest_first(request: Request, *, default: str = "desc") -> bool:
     """Return whether the query's `order` is `asc`; raises `InvalidParameter` for another word."""
-    order = request.query_params.get("order", "desc")
+    order = request.query_params.get("order", default)
     if order not in ("asc", "desc"):
         raise InvalidParameter("'order' must be 'asc' or 'desc'.", param="order")
     return order == "asc"
+
+
+def included(request: Request) -> list[str]:
+    """Return what the query's `include` names; the SDKs write it as `include[]=a&include[]=b`."""
+    query = request.query_params
+    return [*query.getlist("include"), *query.getlist("include[]")]

@@ -102,7 +102,8 @@ def _config(service: Service, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         service.app,
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=settings.max_body_bytes,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -4,7 +4,8 @@
     ├── RequestRejected          the caller must change something
     │   ├── InvalidJson, InvalidParameter, InvalidType, MissingParameter, UnsupportedParameter
     │   ├── UnknownModel, WindowNotOffered, ContextTooLong, PromptRejected
-    │   └── BodyTooLarge, BodyTimedOut
+    │   ├── PreviousResponseNotFound
+    │   └── BodyTooLarge, BodyTimedOut, ConnectionTooOld
     ├── NotAuthenticated, NotPermitted
     ├── NotFound, MethodNotAllowed
     ├── Conflict                 the object's state forbids it
@@ -89,6 +90,17 @@ class UnknownModel(RequestRejected):
         self.model = model
 
 
+class PreviousResponseNotFound(RequestRejected):
+    """The response to be continued is unknown, was not stored, or is deleted."""
+
+    code = "previous_response_not_found"
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(
+            f"Previous response with id '{response_id}' not found.", param="previous_response_id"
+        )
+
+
 class WindowNotOffered(RequestRejected):
     """The completion window is unknown, or not offered by this model in this lane."""
 
@@ -129,6 +141,15 @@ class BodyTimedOut(RequestRejected):
 
     def __init__(self, timeout_s: float) -> None:
         super().__init__(f"The request body did not come within {timeout_s:g} seconds.")
+
+
+class ConnectionTooOld(RequestRejected):
+    """A connection that carries many turns has lived as long as it may."""
+
+    code = "websocket_connection_limit_reached"
+
+    def __init__(self, max_age_s: float) -> None:
+        super().__init__(f"A connection lives {max_age_s:g} seconds at most: open another one.")
 
 
 class NotAuthenticated(ForebayError):

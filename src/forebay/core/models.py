@@ -1,17 +1,36 @@
-"""A model as the callers know it: its name, its windows and its prices."""
+"""A model as the callers know it: its name, what it can do, its windows and its prices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from forebay.core.clock import Instant
 from forebay.core.money import Price, PriceList
 from forebay.core.windows import CompletionWindow
 
 
+class ModelKind(StrEnum):
+    """What a model is for."""
+
+    CHAT = "chat"  # and plain completions
+    EMBEDDING = "embedding"
+
+
+class ToolCalling(StrEnum):
+    """How a model comes to call tools."""
+
+    NATIVE = "native"  # the engine's own way
+    FORCED = "forced"  # by a grammar made from the tools: for engines whose own way is loose
+    NONE = "none"  # not at all
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One served model. `context_tokens` is None where the engine has not told."""
+    """One served model. `kind` and `context_tokens` are None where the engine has not told.
+
+    `has_grammar`: whether its engine can be held to a JSON schema.
+    """
 
     name: str
     aliases: tuple[str, ...]
@@ -19,7 +38,9 @@ class Model:
     prices: PriceList
     currency: str
     created_at: Instant
-    takes_tools: bool = True
+    kind: ModelKind | None = None
+    tool_calling: ToolCalling = ToolCalling.NATIVE
+    has_grammar: bool = True
     takes_images: bool = True
     context_tokens: int | None = None
 

@@ -22,6 +22,8 @@ ENDPOINTS: dict[str, DialectName] = {
     "/v1/chat/completions": DialectName.CHAT,
     "/v1/responses": DialectName.RESPONSES,
     "/v1/messages": DialectName.MESSAGES,
+    "/v1/embeddings": DialectName.EMBEDDINGS,
+    "/v1/completions": DialectName.COMPLETIONS,
 }
 
 

@@ -1,7 +1,6 @@
 """OpenAI's Chat Completions: body to turn, deltas to chunks and to the final object.
 
-Source of the wire facts: OpenAI's API reference and OpenAPI document. One choice per call: `n`
-above one is refused by name.
+Source of the wire facts: OpenAI's API reference and OpenAPI document.
 """
 
 from __future__ import annotations
@@ -61,11 +60,11 @@ PARAMETERS = Parameters(
         "parallel_tool_calls",
         "response_format",
         "metadata",
+        "n",
         "service_tier",
+        "store",
     },
     refused={
-        "n": Refusal(reason="one choice per call is supported", neutral=(1,)),
-        "store": Refusal(reason="stored chat completions are not kept here", neutral=(False,)),
         "modalities": Refusal(reason="only text is supported", neutral=(["text"],)),
         "audio": Refusal(reason="only text is supported"),
         "functions": Refusal(reason="use 'tools'", neutral=([],)),
@@ -104,7 +103,9 @@ class _NamedChoice(msgspec.Struct):
     function: _NamedFunction
 
 
-class _Body(msgspec.Struct):
+class ChatBody(msgspec.Struct):
+    """A call of Chat Completions."""
+
     model: str
     messages: Annotated[list[_Message], msgspec.Meta(min_length=1)]
     stream: bool | None = None
@@ -126,6 +127,8 @@ class _Body(msgspec.Struct):
     parallel_tool_calls: bool | None = None
     response_format: JsonObject | None = None
     service_tier: str | None = None
+    n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
+    store: bool | None = None
 
 
 class ChatDialect:
@@ -140,7 +143,7 @@ class ChatDialect:
     def parse(self, body: JsonObject) -> tuple[Turn, Wishes]:
         """Return what the body asks for; raises `RequestRejected` with the field's name."""
         PARAMETERS.check(body)
-        shape = read(body, _Body)
+        shape = read(body, ChatBody)
         if shape.stream_options is not None and not shape.stream:
             raise InvalidParameter(
                 "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
@@ -152,7 +155,7 @@ class ChatDialect:
         assert isinstance(messages, list)
         turn = Turn(
             model=shape.model,
-            messages=messages,
+            messages=_with_plain_roles(messages),
             tools=shape.tools or [],
             tool_choice=shape.tool_choice,
             parallel_tool_calls=shape.parallel_tool_calls,
@@ -163,14 +166,14 @@ class ChatDialect:
                 if name in SAMPLING and value is not None
             },
             max_output_tokens=shape.max_completion_tokens or shape.max_tokens,
+            choices=shape.n or 1,
             extra=PARAMETERS.unknown(body),
         )
-        wishes = Wishes(
-            is_streamed=bool(shape.stream),
-            service_tier=shape.service_tier,
-            metadata=read_metadata(body),
-        )
-        return turn, wishes
+        return turn, _wishes(shape, body)
+
+    def wishes(self, body: JsonObject) -> Wishes:
+        """Return the wishes alone of a body that was parsed before."""
+        return _wishes(read(body, ChatBody), body)
 
     def final(self, call: Call, outcome: Outcome) -> JsonObject:
         """Return the `chat.completion` object."""
@@ -185,7 +188,26 @@ class ChatDialect:
         return openai_error(error)
 
 
-def _check_formats(shape: _Body) -> None:
+def _wishes(shape: ChatBody, body: JsonObject) -> Wishes:
+    return Wishes(
+        is_streamed=bool(shape.stream),
+        is_stored=bool(shape.store),
+        service_tier=shape.service_tier,
+        metadata=read_metadata(body),
+    )
+
+
+def _with_plain_roles(messages: list[JsonObject]) -> list[JsonObject]:
+    """Return the messages with one role for instructions: few chat templates know `developer`."""
+    if all(message["role"] != "developer" for message in messages):
+        return messages
+    return [
+        {**message, "role": "system"} if message["role"] == "developer" else message
+        for message in messages
+    ]
+
+
+def _check_formats(shape: ChatBody) -> None:
     for index, message in enumerate(shape.messages):
         if message.role not in ("system", "developer", "user", "assistant", "tool", "function"):
             raise InvalidParameter(

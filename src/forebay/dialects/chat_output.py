@@ -7,7 +7,8 @@ from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import Call, Outcome, openai_tier
 from forebay.dialects.errors import openai_error
-from forebay.dialects.turn import Answer, Delta, JsonObject, ToolCall, ToolCallPiece
+from forebay.dialects.answer import Answer, ToolCall
+from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece
 from forebay.dialects.wire import DONE, data, encode
 
 _MARK = "\x00 the text of a chunk \x00"
@@ -23,11 +24,12 @@ def completion_object(call: Call, outcome: Outcome) -> JsonObject:
         "model": call.model,
         "choices": [
             {
-                "index": 0,
-                "message": _message(answer),
-                "logprobs": _logprobs(answer.logprobs),
-                "finish_reason": _finish_reason(answer),
+                "index": index,
+                "message": _message(choice),
+                "logprobs": _logprobs(choice.logprobs),
+                "finish_reason": _finish_reason(choice),
             }
+            for index, choice in enumerate(answer.choices)
         ],
         "usage": usage_object(answer.usage or Usage()),
         "service_tier": openai_tier(call.band),
@@ -58,9 +60,13 @@ class ChatWriter:
         # Text is the hot path: its chunk is put together from bytes made once a stream.
         self._before_text, self._after_text = self._chunk({"content": _MARK}).split(encode(_MARK))
 
+        self._choice_count = call.body.get("n") or 1
+
     def open(self) -> bytes:
-        """Return the chunk that names the role."""
-        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+        """Return the chunk of each choice that names the role."""
+        first: JsonObject = {"role": "assistant", "content": "", "refusal": None}
+        assert isinstance(self._choice_count, int)
+        return b"".join([self._chunk(first, index) for index in range(self._choice_count)])
 
     def write(self, deltas: list[Delta]) -> bytes:
         """Return a chunk for each delta that carries output."""
@@ -73,11 +79,14 @@ class ChatWriter:
             return data(openai_error(outcome.error).body) + DONE
         answer = outcome.answer
         extension: JsonObject = {"forebay": outcome.extension} if outcome.extension else {}
-        finish = self._object([_choice({}, finish_reason=_finish_reason(answer))])
-        if not self._is_usage_wanted:
-            return data(finish | extension) + DONE
-        usage = {**self._object([]), "usage": usage_object(answer.usage or Usage())}
-        return data(finish) + data(usage | extension) + DONE
+        ends = [
+            self._object([_choice({}, index, finish_reason=_finish_reason(choice))])
+            for index, choice in enumerate(answer.choices)
+        ]
+        if self._is_usage_wanted:
+            ends.append({**self._object([]), "usage": usage_object(answer.usage or Usage())})
+        ends[-1] |= extension
+        return b"".join([data(end) for end in ends]) + DONE
 
     def _piece(self, delta: Delta) -> bytes:
         if delta.is_plain_text:
@@ -93,10 +102,12 @@ class ChatWriter:
             fields["tool_calls"] = [_tool_piece(piece) for piece in delta.tool_calls]
         if not fields and not delta.logprobs:
             return b""
-        return self._chunk(fields, logprobs=_logprobs(list(delta.logprobs)))
+        return self._chunk(fields, delta.choice, logprobs=_logprobs(list(delta.logprobs)))
 
-    def _chunk(self, fields: JsonObject, *, logprobs: JsonObject | None = None) -> bytes:
-        return data(self._object([_choice(fields, logprobs=logprobs)]))
+    def _chunk(
+        self, fields: JsonObject, index: int = 0, *, logprobs: JsonObject | None = None
+    ) -> bytes:
+        return data(self._object([_choice(fields, index, logprobs=logprobs)]))
 
     def _object(self, choices: list[JsonObject]) -> JsonObject:
         return {**self._head, "choices": choices}
@@ -145,9 +156,13 @@ def _tool_piece(piece: ToolCallPiece) -> JsonObject:
 
 
 def _choice(
-    fields: JsonObject, *, logprobs: JsonObject | None = None, finish_reason: str | None = None
+    fields: JsonObject,
+    index: int,
+    *,
+    logprobs: JsonObject | None = None,
+    finish_reason: str | None = None,
 ) -> JsonObject:
-    return {"index": 0, "delta": fields, "logprobs": logprobs, "finish_reason": finish_reason}
+    return {"index": index, "delta": fields, "logprobs": logprobs, "finish_reason": finish_reason}
 
 
 def _logprobs(tokens: list[JsonObject]) -> JsonObject | None:

@@ -16,7 +16,8 @@ from forebay.core.clock import Instant
 from forebay.core.errors import ForebayError
 from forebay.core.requests import RequestStatus
 from forebay.core.windows import Band
-from forebay.dialects.turn import Answer, Delta, JsonObject, Turn
+from forebay.dialects.answer import Answer
+from forebay.dialects.turn import AnyTurn, Delta, JsonObject
 
 
 class DialectName(StrEnum):
@@ -25,6 +26,8 @@ class DialectName(StrEnum):
     CHAT = "chat"
     RESPONSES = "responses"
     MESSAGES = "messages"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +41,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One parsed call. `body` is what the caller sent (answers echo parts of it).
+    """One parsed call, as its answer shows it. `body` is what the caller sent (parts are echoed).
 
     `model` is the served model's own name, which may differ from what the caller wrote.
     `request_id` is the one of the exchange, for a call that somebody waits for.
@@ -47,7 +50,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     created_at: Instant
     body: JsonObject
-    turn: Turn
     model: str
     wishes: Wishes
     window: str
@@ -99,8 +101,12 @@ class Dialect(Protocol):
 
     name: DialectName
 
-    def parse(self, body: JsonObject) -> tuple[Turn, Wishes]:
+    def parse(self, body: JsonObject) -> tuple[AnyTurn, Wishes]:
         """Return what the body asks for; raises `RequestRejected` with the field's name."""
+        ...
+
+    def wishes(self, body: JsonObject) -> Wishes:
+        """Return the wishes alone of a body that was parsed before, to show what came of it."""
         ...
 
     def final(self, call: Call, outcome: Outcome) -> JsonObject:
@@ -122,7 +128,7 @@ class Dialect(Protocol):
 
 def final_status(answer: Answer) -> RequestStatus:
     """Return the status of a turn that ran to its end."""
-    if answer.finish_reason in ("length", "content_filter"):
+    if any(choice.finish_reason in ("length", "content_filter") for choice in answer.choices):
         return RequestStatus.INCOMPLETE
     return RequestStatus.COMPLETED
 

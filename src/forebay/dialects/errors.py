@@ -47,7 +47,7 @@ _ANTHROPIC_OVERLOADED = 529
 
 def openai_error(error: ForebayError) -> ErrorReply:
     """Return the error as OpenAI's APIs say it."""
-    words = _words(error)
+    words = _words(type(error))
     code = None if isinstance(error, _WITHOUT_CODE) else error.code
     body = {
         "error": {
@@ -62,10 +62,8 @@ def openai_error(error: ForebayError) -> ErrorReply:
 
 def anthropic_error(error: ForebayError, *, request_id: str) -> ErrorReply:
     """Return the error as Anthropic's API says it."""
-    words = _words(error)
-    status = words.status
-    if words.anthropic_type == "overloaded_error":
-        status = _ANTHROPIC_OVERLOADED
+    words = _words(type(error))
+    status = anthropic_status(type(error))
     body = {
         "type": "error",
         "error": {"type": words.anthropic_type, "message": str(error)},
@@ -74,8 +72,20 @@ def anthropic_error(error: ForebayError, *, request_id: str) -> ErrorReply:
     return ErrorReply(status, dict(body), _headers(error, status))
 
 
-def _words(error: ForebayError) -> _Words:
-    for family in type(error).__mro__:
+def openai_status(kind: type[ForebayError]) -> int:
+    """Return the status with which OpenAI's APIs say errors of this kind."""
+    return _words(kind).status
+
+
+def anthropic_status(kind: type[ForebayError]) -> int:
+    """Return the status with which Anthropic's API says errors of this kind."""
+    words = _words(kind)
+    is_overload = words.anthropic_type == "overloaded_error"
+    return _ANTHROPIC_OVERLOADED if is_overload else words.status
+
+
+def _words(kind: type[ForebayError]) -> _Words:
+    for family in kind.__mro__:
         if family in _TABLE:
             return _TABLE[family]
     raise AssertionError("every ForebayError has ForebayError in its family")

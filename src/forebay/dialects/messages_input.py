@@ -1,18 +1,42 @@
 """The input of Anthropic's Messages as chat messages.
 
-A tool result is a block of the user's message there and a message of its own here. Thinking that is
-echoed back goes to the engine as `reasoning_content`: templates of reasoning models want it between
-the steps of a tool loop, and drop it where it is of no use. Redacted thinking cannot be read by
-anybody but its maker, so it is dropped.
+Messages of one role that follow each other are one turn. A tool result is a block of the user's
+message there and a message of its own here. Thinking that is echoed back goes to the engine as
+`reasoning_content`: templates of reasoning models want it between the steps of a tool loop, and
+drop it where it is of no use.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import msgspec
 
-from forebay.core.errors import InvalidParameter, UnsupportedParameter
+from forebay.core.errors import InvalidParameter
+from forebay.dialects.cipher import Cipher
+from forebay.dialects.messages_content import TextBlock, chat_parts, content_of, unsupported
+from forebay.dialects.messages_thinking import echoed_thinking
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode, read
+
+_LEFT_OUT = frozenset(
+    {
+        "advisor_tool_result",
+        "bash_code_execution_tool_result",
+        "code_execution_tool_result",
+        "fallback",
+        "mcp_tool_listing",
+        "mcp_tool_result",
+        "mcp_tool_use",
+        "redacted_thinking",
+        "server_tool_use",
+        "text_editor_code_execution_tool_result",
+        "tool_search_tool_result",
+        "web_fetch_tool_result",
+        "web_search_tool_result",
+    }
+)
+"""What only its maker can read, or what tools did that no engine here has."""
 
 
 class InputMessage(msgspec.Struct):
@@ -20,23 +44,6 @@ class InputMessage(msgspec.Struct):
 
     role: str
     content: str | list[JsonObject]
-
-
-class _TextBlock(msgspec.Struct):
-    text: str
-
-
-class _ImageBlock(msgspec.Struct):
-    source: JsonObject
-
-
-class _Base64Source(msgspec.Struct):
-    media_type: str
-    data: str
-
-
-class _UrlSource(msgspec.Struct):
-    url: str
 
 
 class _ToolUseBlock(msgspec.Struct):
@@ -51,91 +58,114 @@ class _ToolResultBlock(msgspec.Struct):
     is_error: bool | None = None
 
 
-class _ThinkingBlock(msgspec.Struct):
-    thinking: str
+_Blocks = list[tuple[str, JsonObject]]
+"""The blocks of one turn, each with its path."""
 
 
 def chat_messages(
-    system: str | list[JsonObject] | None, messages: list[InputMessage]
+    system: str | list[JsonObject] | None,
+    messages: list[InputMessage],
+    cipher: Cipher | None = None,
 ) -> list[JsonObject]:
     """Return the messages as chat says them; raises `RequestRejected` with the block's path."""
     given: list[JsonObject] = []
-    text = _system_text(system, at="system")
+    text = _system_text(system or "", at="system")
     if text:
         given.append({"role": "system", "content": text})
     call_ids: set[str] = set()
-    for index, message in enumerate(messages):
-        at = f"messages[{index}]"
-        match message.role:
+    for role, turn in groupby(enumerate(messages), lambda numbered: numbered[1].role):
+        numbered = list(turn)
+        match role:
             case "user":
-                given.extend(_user(message.content, call_ids, at=f"{at}.content"))
+                given.extend(_user(_blocks(numbered), call_ids))
             case "assistant":
-                given.append(_assistant(message.content, call_ids, at=f"{at}.content"))
+                given.append(_assistant(_blocks(numbered), call_ids, cipher))
             case "system":
-                content = _system_text(message.content, at=f"{at}.content")
-                given.append({"role": "system", "content": content})
-            case role:
+                for index, message in numbered:
+                    content = _system_text(message.content, at=f"messages[{index}].content")
+                    given.append({"role": "system", "content": content})
+            case _:
                 raise InvalidParameter(
                     f"Invalid value: '{role}'. Supported values are: 'user', 'assistant' and "
                     "'system'.",
-                    param=f"{at}.role",
+                    param=f"messages[{numbered[0][0]}].role",
                 )
+    # An answer that is to begin with nothing is an answer to the user.
+    if is_prefilled(given) and not given[-1]["content"]:
+        given.pop()
     return given
 
 
-def _system_text(system: str | list[JsonObject] | None, *, at: str) -> str:
-    if system is None or isinstance(system, str):
-        return system or ""
+def is_prefilled(messages: list[JsonObject]) -> bool:
+    """Tell whether the last of the chat messages is the beginning of the answer."""
+    last = messages[-1] if messages else {}
+    return last.get("role") == "assistant" and not last.get("tool_calls")
+
+
+def _system_text(system: str | list[JsonObject], *, at: str) -> str:
+    if isinstance(system, str):
+        return system
     blocks = enumerate(system)
-    return "\n".join([read(block, _TextBlock, at=f"{at}[{index}]").text for index, block in blocks])
+    return "\n".join([read(block, TextBlock, at=f"{at}[{index}]").text for index, block in blocks])
 
 
-def _user(content: str | list[JsonObject], call_ids: set[str], *, at: str) -> list[JsonObject]:
-    if isinstance(content, str):
-        return [{"role": "user", "content": content}]
+def _blocks(turn: list[tuple[int, InputMessage]]) -> _Blocks:
+    blocks: _Blocks = []
+    for number, message in turn:
+        at = f"messages[{number}].content"
+        if isinstance(message.content, str):
+            blocks.append((at, {"type": "text", "text": message.content}))
+        else:
+            blocks += [(f"{at}[{index}]", block) for index, block in enumerate(message.content)]
+    return [(at, block) for at, block in blocks if block.get("type") not in _LEFT_OUT]
+
+
+def _user(blocks: _Blocks, call_ids: set[str]) -> list[JsonObject]:
     results: list[JsonObject] = []
     parts: list[JsonObject] = []
-    for index, block in enumerate(content):
-        path = f"{at}[{index}]"
+    for at, block in blocks:
         if block.get("type") == "tool_result":
-            results.append(_tool_result(block, call_ids, at=path))
+            results.append(_tool_result(block, call_ids, at=at))
         else:
-            parts.append(_part(block, at=path))
+            parts += chat_parts(block, at=at)
     # Results follow the assistant's calls directly, whatever stands around them.
     if parts or not results:
-        results.append({"role": "user", "content": _content(parts)})
+        results.append({"role": "user", "content": content_of(parts)})
     return results
 
 
-def _assistant(content: str | list[JsonObject], call_ids: set[str], *, at: str) -> JsonObject:
-    if isinstance(content, str):
-        return {"role": "assistant", "content": content}
+def _assistant(blocks: _Blocks, call_ids: set[str], cipher: Cipher | None) -> JsonObject:
     texts: list[str] = []
     thoughts: list[str] = []
     calls: list[JsonObject] = []
-    for index, block in enumerate(content):
-        path = f"{at}[{index}]"
+    for at, block in blocks:
         match block.get("type"):
-            case "text":
-                texts.append(read(block, _TextBlock, at=path).text)
+            case "text" | "document" | "search_result":
+                texts += _texts(block, at=at)
             case "thinking":
-                thoughts.append(read(block, _ThinkingBlock, at=path).thinking)
-            case "redacted_thinking":
-                pass
+                thoughts.append(echoed_thinking(block, cipher, at=at))
             case "tool_use":
-                use = read(block, _ToolUseBlock, at=path)
+                use = read(block, _ToolUseBlock, at=at)
                 call_ids.add(use.id)
                 calls.append(_tool_call(use))
             case kind:
-                raise _unsupported(kind, at=path)
-    message: JsonObject = {"role": "assistant", "content": "".join(texts)}
+                raise unsupported(kind, at=at)
+    text = "".join(texts)
+    message: JsonObject = {"role": "assistant", "content": text}
     if calls:
-        message["content"] = "".join(texts) or None
+        message["content"] = text or None
         message["tool_calls"] = calls
     reasoning = "\n".join([thought for thought in thoughts if thought])
     if reasoning:
         message["reasoning_content"] = reasoning
     return message
+
+
+def _texts(block: JsonObject, *, at: str) -> list[str]:
+    parts = chat_parts(block, at=at)
+    if any(part["type"] != "text" for part in parts):
+        raise unsupported("image", at=at)
+    return [str(part["text"]) for part in parts]
 
 
 def _tool_call(use: _ToolUseBlock) -> JsonObject:
@@ -158,8 +188,10 @@ def _tool_result(block: JsonObject, call_ids: set[str], *, at: str) -> JsonObjec
     if isinstance(result.content, str):
         content = result.content
     elif result.content is not None:
-        blocks = enumerate(result.content)
-        content = _content([_part(part, at=f"{at}.content[{index}]") for index, part in blocks])
+        parts: list[JsonObject] = []
+        for index, part in enumerate(result.content):
+            parts += chat_parts(part, at=f"{at}.content[{index}]")
+        content = content_of(parts)
     # Chat has no field for it, and the model must know.
     if result.is_error and isinstance(content, str):
         content = f"Error: {content}"
@@ -167,41 +199,3 @@ def _tool_result(block: JsonObject, call_ids: set[str], *, at: str) -> JsonObjec
         assert isinstance(content, list)
         content = [{"type": "text", "text": "Error:"}, *content]
     return {"role": "tool", "tool_call_id": result.tool_use_id, "content": content}
-
-
-def _content(parts: list[JsonObject]) -> str | list[JsonObject]:
-    # Plain text wherever it is enough: not every chat template takes lists.
-    if len(parts) > 1 or any(part["type"] != "text" for part in parts):
-        return parts
-    return str(parts[0]["text"]) if parts else ""
-
-
-def _part(block: JsonObject, *, at: str) -> JsonObject:
-    match block.get("type"):
-        case "text":
-            return {"type": "text", "text": read(block, _TextBlock, at=at).text}
-        case "image":
-            source = read(block, _ImageBlock, at=at).source
-            url = _image_url(source, at=f"{at}.source")
-            return {"type": "image_url", "image_url": {"url": url}}
-        case kind:
-            raise _unsupported(kind, at=at)
-
-
-def _image_url(source: JsonObject, *, at: str) -> str:
-    match source.get("type"):
-        case "base64":
-            image = read(source, _Base64Source, at=at)
-            return f"data:{image.media_type};base64,{image.data}"
-        case "url":
-            return read(source, _UrlSource, at=at).url
-        case kind:
-            raise UnsupportedParameter(
-                f"{at}.type", f"images of source '{kind}' are not supported; use 'base64' or 'url'"
-            )
-
-
-def _unsupported(kind: object, *, at: str) -> UnsupportedParameter:
-    return UnsupportedParameter(
-        f"{at}.type", f"blocks of type '{kind}' are not supported here; send their text instead"
-    )

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import msgspec
 
 from forebay.core.money import Usage
 from forebay.core.windows import Band
+from forebay.dialects.answer import Answer, OutputKind, ToolCall
+from forebay.dialects.cipher import Cipher
 from forebay.dialects.dialect import Call, Outcome
-from forebay.dialects.turn import Answer, JsonObject, OutputKind, Segment, ToolCall
-
-SIGNATURE = "forebay"
-"""The signature of thinking blocks: clients want one, and nothing here depends on it."""
+from forebay.dialects.messages_thinking import Thinking, thinking_block, thinking_shown
+from forebay.dialects.turn import JsonObject
 
 
-class Thinking(StrEnum):
-    """What a caller sees of the model's thinking."""
-
-    HIDDEN = "hidden"  # no block at all: clients that did not ask for thinking expect text first
-    OMITTED = "omitted"  # a block without its text
-    SHOWN = "shown"
-
-
-def thinking_wanted(body: JsonObject) -> Thinking:
-    """Return what the body's `thinking` lets the caller see."""
-    thinking = body.get("thinking")
-    if not isinstance(thinking, dict) or thinking.get("type") == "disabled":
-        return Thinking.HIDDEN
-    return Thinking.OMITTED if thinking.get("display") == "omitted" else Thinking.SHOWN
-
-
-def message_object(call: Call, outcome: Outcome) -> JsonObject:
+def message_object(call: Call, outcome: Outcome, cipher: Cipher | None) -> JsonObject:
     """Return the whole `message` object."""
     answer = outcome.answer
     message = empty_message(call)
-    message["content"] = _content(call, answer)
+    message["content"] = _content(call, answer, cipher)
     message |= ending(call, answer)
     message["usage"] = usage_object(call, answer.usage or Usage())
     if outcome.extension:
@@ -86,11 +68,6 @@ def usage_object(call: Call, usage: Usage) -> JsonObject:
     }
 
 
-def thinking_block(thinking: str, signature: str) -> JsonObject:
-    """Return a thinking block."""
-    return {"type": "thinking", "thinking": thinking, "signature": signature}
-
-
 def text_block(text: str) -> JsonObject:
     """Return a text block."""
     return {"type": "text", "text": text, "citations": None}
@@ -106,8 +83,17 @@ def tool_use_block(call: Call, index: int, tool_call: ToolCall, arguments: objec
     }
 
 
-def _content(call: Call, answer: Answer) -> list[JsonObject]:
-    thinking = thinking_wanted(call.body)
+def arguments_read(text: str) -> JsonObject | None:
+    """Return a call's arguments; None while they are no whole JSON object."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _content(call: Call, answer: Answer, cipher: Cipher | None) -> list[JsonObject]:
+    thinking = thinking_shown(call.body)
     blocks: list[JsonObject] = []
     texts: list[str] = []
     for segment in answer.segments():
@@ -118,7 +104,10 @@ def _content(call: Call, answer: Answer) -> list[JsonObject]:
             texts.append(segment.text)
             continue
         _flush(blocks, texts)
-        blocks.append(_block(call, len(blocks), segment, thinking))
+        if segment.call is None:
+            blocks.append(thinking_block(segment.text, thinking, cipher))
+        else:
+            blocks.append(_tool_use(call, len(blocks), segment.call))
     _flush(blocks, texts)
     return blocks
 
@@ -129,18 +118,10 @@ def _flush(blocks: list[JsonObject], texts: list[str]) -> None:
         texts.clear()
 
 
-def _block(call: Call, index: int, segment: Segment, thinking: Thinking) -> JsonObject:
-    if segment.call is None:
-        return thinking_block(segment.text if thinking is Thinking.SHOWN else "", SIGNATURE)
-    return tool_use_block(call, index, segment.call, _arguments(segment.call.arguments))
-
-
-def _arguments(text: str) -> JsonObject:
-    """Return a call's arguments; text that is not a JSON object is kept under its own key."""
-    if not text:
-        return {}
-    try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        value = None
-    return value if isinstance(value, dict) else {"_arguments": text}
+def _tool_use(call: Call, index: int, tool_call: ToolCall) -> JsonObject:
+    """Return a call of a tool; arguments that are no JSON object are kept under their own key."""
+    text = tool_call.arguments
+    arguments = arguments_read(text) if text else {}
+    if arguments is None:
+        arguments = {"_arguments": text}
+    return tool_use_block(call, index, tool_call, arguments)

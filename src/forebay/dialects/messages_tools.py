@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 
-from forebay.core.errors import InvalidParameter, UnsupportedParameter
+from forebay.core.errors import InvalidParameter, MissingParameter, UnsupportedParameter
+from forebay.dialects.messages_vendor_tools import CLIENT_SIDE, is_server_side
 from forebay.dialects.tool_choice import named_tool, require_tools
 from forebay.dialects.turn import JsonObject
-from forebay.dialects.wire import read
+from forebay.dialects.wire import encode, read
 
 
 class ToolChoice(msgspec.Struct):
@@ -18,11 +21,24 @@ class ToolChoice(msgspec.Struct):
     disable_parallel_tool_use: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The tools of a body: those that a model may call, as chat says them.
+
+    `left_out` has the names and the types of those that nobody could run: they are offers, so a
+    model does without them.
+    """
+
+    functions: list[JsonObject]
+    left_out: dict[str, str]
+
+
 class _Tool(msgspec.Struct):
     name: str
-    input_schema: JsonObject
+    input_schema: JsonObject | None = None
     description: str | None = None
     strict: bool | None = None
+    input_examples: list[JsonObject] | None = None
 
 
 class _JsonSchemaFormat(msgspec.Struct):
@@ -30,24 +46,36 @@ class _JsonSchemaFormat(msgspec.Struct):
     schema: JsonObject
 
 
-def chat_tools(tools: list[JsonObject]) -> list[JsonObject]:
-    """Return the tools as chat says them; raises `UnsupportedParameter` for the vendor's own."""
-    return [_function(tool, at=f"tools[{index}]") for index, tool in enumerate(tools)]
+def chat_tools(tools: list[JsonObject]) -> Tools:
+    """Return the tools; raises `UnsupportedParameter` for those of a type that is not known."""
+    functions: list[JsonObject] = []
+    left_out: dict[str, str] = {}
+    for index, tool in enumerate(tools):
+        kind = tool.get("type")
+        if isinstance(kind, str) and is_server_side(kind):
+            left_out[str(tool.get("name", kind))] = kind
+        else:
+            functions.append(_function(tool, kind, at=f"tools[{index}]"))
+    return Tools(functions, left_out)
 
 
-def chosen(choice: ToolChoice | None, tools: list[JsonObject]) -> str | JsonObject | None:
-    """Return the choice as chat says it; raises `InvalidParameter` for one of no tool."""
+def chosen(choice: ToolChoice | None, tools: Tools) -> str | JsonObject | None:
+    """Return the choice as chat says it; raises `RequestRejected` for one of no tool."""
     if choice is None:
         return None
     match choice.type:
         case "auto" | "none":
             return choice.type
         case "any":
-            require_tools(tools)
+            if tools.left_out and not tools.functions:
+                raise _runs_nowhere("tool_choice", next(iter(tools.left_out.values())))
+            require_tools(tools.functions)
             return "required"
         case "tool":
-            require_tools(tools)
-            named_tool(choice.name, tools, param="tool_choice.name")
+            if choice.name in tools.left_out:
+                raise _runs_nowhere("tool_choice.name", tools.left_out[choice.name])
+            require_tools(tools.functions)
+            named_tool(choice.name, tools.functions, param="tool_choice.name")
             return {"type": "function", "function": {"name": choice.name}}
         case kind:
             raise InvalidParameter(
@@ -70,15 +98,28 @@ def response_format(wanted: JsonObject | None, *, at: str) -> JsonObject | None:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def _function(tool: JsonObject, *, at: str) -> JsonObject:
-    kind = tool.get("type")
-    if kind is not None and kind != "custom":
-        raise UnsupportedParameter(f"{at}.type", f"no tool of type '{kind}' runs on this server")
+def _function(tool: JsonObject, kind: object, *, at: str) -> JsonObject:
+    vendors = CLIENT_SIDE.get(kind) if isinstance(kind, str) else None
+    if vendors is None and kind not in (None, "custom"):
+        raise UnsupportedParameter(
+            f"{at}.type", f"tools of type '{kind}' are not known here; describe a custom one"
+        )
     shape = read(tool, _Tool, at=at)
+    description = vendors.description if vendors else shape.description
+    schema = vendors.schema if vendors else shape.input_schema
+    if schema is None:
+        raise MissingParameter(f"{at}.input_schema")
+    if shape.input_examples:
+        examples = [encode(example).decode() for example in shape.input_examples]
+        description = "\n".join([*filter(None, [description]), "Examples of its input:", *examples])
     function: JsonObject = {"name": shape.name}
-    if shape.description is not None:
-        function["description"] = shape.description
-    function["parameters"] = shape.input_schema
+    if description is not None:
+        function["description"] = description
+    function["parameters"] = schema
     if shape.strict is not None:
         function["strict"] = shape.strict
     return {"type": "function", "function": function}
+
+
+def _runs_nowhere(param: str, kind: str) -> UnsupportedParameter:
+    return UnsupportedParameter(param, f"no tool of type '{kind}' runs on this server")

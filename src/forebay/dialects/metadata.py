@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from forebay.core.errors import InvalidParameter, InvalidType, UnsupportedParameter
+from forebay.core.errors import (
+    InvalidParameter,
+    InvalidType,
+    MissingParameter,
+    UnsupportedParameter,
+)
 from forebay.dialects.turn import JsonObject
 
 MAX_PAIRS = 16
@@ -34,6 +39,18 @@ def read_metadata(body: JsonObject) -> dict[str, str]:
     for key, value in pairs.items():
         check_pair(key, value)
     return pairs
+
+
+def new_metadata(body: JsonObject) -> dict[str, str]:
+    """Return the metadata that an object without a lane of its own shall have; null empties it.
+
+    Raises what `read_metadata` does, `MissingParameter`, and an error for a reserved key.
+    """
+    if "metadata" not in body:
+        raise MissingParameter("metadata")
+    metadata = read_metadata(body)
+    refuse_reserved(metadata, is_background=False)
+    return metadata
 
 
 def check_pair(key: str, value: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from forebay.core.clock import Instant, seconds_of
+from forebay.core.errors import InvalidParameter
 from forebay.core.models import Model
 from forebay.core.money import Price
 from forebay.dialects.turn import JsonObject
@@ -47,19 +48,40 @@ def openai_list(models: list[Model]) -> JsonObject:
     return {"object": "list", "data": [openai_model(model) for model in models]}
 
 
-def anthropic_list(models: list[Model]) -> JsonObject:
-    """Return Anthropic's list, all on one page."""
+def anthropic_page(
+    models: list[Model], *, limit: int, after_id: str | None = None, before_id: str | None = None
+) -> JsonObject:
+    """Return a page of Anthropic's list: the `limit` first, or next to the model of that id.
+
+    `has_more` tells of more in the direction of the paging. Raises `InvalidParameter` for an id of
+    no model, and for two of them.
+    """
+    if after_id is not None and before_id is not None:
+        raise InvalidParameter("'after_id' and 'before_id' exclude each other.", param="before_id")
+    if before_id is not None:
+        ahead = models[: _place(models, before_id, param="before_id")]
+        page, has_more = ahead[-limit:], len(ahead) > limit
+    else:
+        begin = 0 if after_id is None else _place(models, after_id, param="after_id") + 1
+        page, has_more = models[begin : begin + limit], len(models) > begin + limit
     return {
-        "data": [anthropic_model(model) for model in models],
-        "has_more": False,
-        "first_id": models[0].name if models else None,
-        "last_id": models[-1].name if models else None,
+        "data": [anthropic_model(model) for model in page],
+        "has_more": has_more,
+        "first_id": page[0].name if page else None,
+        "last_id": page[-1].name if page else None,
     }
 
 
 def rfc3339(instant: Instant) -> str:
     """Return the instant as Anthropic writes times."""
     return datetime.fromtimestamp(seconds_of(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _place(models: list[Model], name: str, *, param: str) -> int:
+    for index, model in enumerate(models):
+        if model.name == name:
+            return index
+    raise InvalidParameter(f"No model with id '{name}' is in this list.", param=param)
 
 
 def _price(price: Price) -> JsonObject:

@@ -6,17 +6,19 @@ must never be null. Fields that the API does not define are ignored, as OpenAI d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
 
 from forebay.core.errors import ForebayError, InvalidParameter, UnsupportedParameter
+from forebay.dialects.cipher import Cipher
 from forebay.dialects.dialect import Call, DialectName, ErrorReply, Outcome, Wishes, Writer
 from forebay.dialects.errors import openai_error
 from forebay.dialects.metadata import read_metadata
 from forebay.dialects.parameters import Parameters, Refusal
 from forebay.dialects.responses_input import chat_messages
-from forebay.dialects.responses_output import response_object
+from forebay.dialects.responses_object import response_object
 from forebay.dialects.responses_stream import ResponsesWriter
 from forebay.dialects.responses_tools import chat_tools, chosen, response_format
 from forebay.dialects.turn import JsonObject, Turn
@@ -26,6 +28,7 @@ PARAMETERS = Parameters(
     honoured=frozenset(
         {
             "background",
+            "conversation",
             "frequency_penalty",
             "include",
             "input",
@@ -35,6 +38,7 @@ PARAMETERS = Parameters(
             "model",
             "parallel_tool_calls",
             "presence_penalty",
+            "previous_response_id",
             "reasoning",
             "service_tier",
             "store",
@@ -45,16 +49,14 @@ PARAMETERS = Parameters(
             "tools",
             "top_logprobs",
             "top_p",
+            "truncation",
         }
     ),
     refused={
-        "context_management": Refusal(reason="no compaction runs here", neutral=([],)),
-        "conversation": Refusal(reason="conversations are not kept here yet"),
+        "context_management": Refusal(reason="compact with /v1/responses/compact", neutral=([],)),
         "max_tool_calls": Refusal(reason="no tool runs on this server, so there is none to count"),
         "moderation": Refusal(reason="no moderation runs here"),
-        "previous_response_id": Refusal(reason="send the earlier items as 'input'"),
         "prompt": Refusal(reason="prompt templates are not kept here"),
-        "truncation": Refusal(reason="only 'disabled' is supported", neutral=("disabled",)),
     },
     without_effect=frozenset(
         {
@@ -73,7 +75,7 @@ PARAMETERS = Parameters(
 _LOGPROBS = "message.output_text.logprobs"
 
 # All but the logprobs speak of tools that do not run here, or of what is shown anyway.
-_INCLUDABLE = frozenset(
+INCLUDABLE = frozenset(
     {
         _LOGPROBS,
         "code_interpreter_call.outputs",
@@ -95,7 +97,13 @@ class _Reasoning(msgspec.Struct):
     summary: _Detail | None = None
 
 
-class _Body(msgspec.Struct):
+class _ConversationId(msgspec.Struct):
+    id: str
+
+
+class ResponsesBody(msgspec.Struct):
+    """A call of Responses."""
+
     model: str
     instructions: str | None = None
     tools: list[JsonObject] | None = None
@@ -117,12 +125,18 @@ class _Body(msgspec.Struct):
     prompt_cache_key: str | None = None
     safety_identifier: str | None = None
     user: str | None = None
+    previous_response_id: str | None = None
+    conversation: str | _ConversationId | None = None
+    truncation: Literal["auto", "disabled"] | None = None
 
 
 class ResponsesDialect:
-    """Responses."""
+    """Responses. `cipher` seals the reasoning that a caller wants back encrypted."""
 
     name = DialectName.RESPONSES
+
+    def __init__(self, cipher: Cipher | None = None) -> None:
+        self._cipher = cipher
 
     def id_prefix(self) -> str:
         """Return the prefix of response ids."""
@@ -131,51 +145,58 @@ class ResponsesDialect:
     def parse(self, body: JsonObject) -> tuple[Turn, Wishes]:
         """Return what the body asks for; raises `RequestRejected` with the field's name."""
         PARAMETERS.check(body)
-        shape = read(body, _Body)
+        shape = read(body, ResponsesBody)
         _check_values(shape)
         tool_choice, tools = chosen(body.get("tool_choice"), chat_tools(shape.tools or []))
         turn = Turn(
             model=shape.model,
-            messages=chat_messages(body),
+            messages=chat_messages(body, self._cipher),
             tools=tools,
             tool_choice=tool_choice,
             parallel_tool_calls=shape.parallel_tool_calls,
             response_format=response_format(shape.text),
             sampling=_sampling(shape),
             max_output_tokens=shape.max_output_tokens,
+            is_truncatable=shape.truncation == "auto",
         )
-        wishes = Wishes(
-            is_streamed=bool(shape.stream),
-            is_background=bool(shape.background),
-            is_stored=shape.store is not False,
-            service_tier=shape.service_tier,
-            metadata=read_metadata(body),
-        )
-        return turn, wishes
+        return turn, _wishes(shape, body)
+
+    def wishes(self, body: JsonObject) -> Wishes:
+        """Return the wishes alone of a body that was parsed before."""
+        return _wishes(read(body, ResponsesBody), body)
 
     def final(self, call: Call, outcome: Outcome) -> JsonObject:
         """Return the `response` object, in whatever status it is."""
-        return response_object(call, outcome)
+        return response_object(call, outcome, self._cipher)
 
     def writer(self, call: Call) -> Writer:
         """Return a writer of `response.*` events."""
-        return ResponsesWriter(call)
+        return ResponsesWriter(call, self._cipher)
 
     def error(self, error: ForebayError, *, request_id: str) -> ErrorReply:
         """Return the error in OpenAI's words."""
         return openai_error(error)
 
 
-def _check_values(shape: _Body) -> None:
+def _wishes(shape: ResponsesBody, body: JsonObject) -> Wishes:
+    return Wishes(
+        is_streamed=bool(shape.stream),
+        is_background=bool(shape.background),
+        is_stored=shape.store is not False,
+        service_tier=shape.service_tier,
+        metadata=read_metadata(body),
+    )
+
+
+def _check_values(shape: ResponsesBody) -> None:
     if shape.background and shape.stream:
         raise UnsupportedParameter("stream", "a background response cannot be streamed yet")
-    for index, name in enumerate(shape.include or []):
-        if name not in _INCLUDABLE:
-            raise InvalidParameter(
-                f"Invalid value: '{name}'. Supported values are: "
-                f"{', '.join([repr(known) for known in sorted(_INCLUDABLE)])}.",
-                param=f"include[{index}]",
-            )
+    if shape.previous_response_id is not None and shape.conversation is not None:
+        raise InvalidParameter(
+            "Only one of 'previous_response_id' and 'conversation' can be given.",
+            param="previous_response_id",
+        )
+    check_include(shape.include or [])
     if shape.top_logprobs and _LOGPROBS not in (shape.include or []):
         raise InvalidParameter(
             f"The 'top_logprobs' parameter is only allowed when 'include' names '{_LOGPROBS}'.",
@@ -183,7 +204,18 @@ def _check_values(shape: _Body) -> None:
         )
 
 
-def _sampling(shape: _Body) -> JsonObject:
+def check_include(names: Sequence[str]) -> None:
+    """Raise `InvalidParameter` for a name that no response can include."""
+    for index, name in enumerate(names):
+        if name not in INCLUDABLE:
+            raise InvalidParameter(
+                f"Invalid value: '{name}'. Supported values are: "
+                f"{', '.join([repr(known) for known in sorted(INCLUDABLE)])}.",
+                param=f"include[{index}]",
+            )
+
+
+def _sampling(shape: ResponsesBody) -> JsonObject:
     given: JsonObject = {
         "temperature": shape.temperature,
         "top_p": shape.top_p,

@@ -1,7 +1,7 @@
 """The input of OpenAI's Responses as chat messages.
 
-Items are flat there and nested in Chat Completions: reasoning, text and function calls that follow
-each other become one assistant message.
+Items are flat there and nested in Chat Completions: reasoning, text and calls that follow each
+other become one assistant message.
 """
 
 from __future__ import annotations
@@ -14,11 +14,29 @@ from forebay.core.errors import (
     MissingParameter,
     UnsupportedParameter,
 )
+from forebay.dialects.cipher import Cipher
+from forebay.dialects.custom_tools import arguments_of
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import read
 
 # The two instruction roles are one: many chat templates do not know `developer`.
 _ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+
+# What tools that the vendor runs have left behind: the model has said what came of them.
+RECORDS = frozenset(
+    {
+        "code_interpreter_call",
+        "file_search_call",
+        "image_generation_call",
+        "mcp_approval_request",
+        "mcp_approval_response",
+        "mcp_call",
+        "mcp_list_tools",
+        "tool_search_call",
+        "tool_search_output",
+        "web_search_call",
+    }
+)
 
 _TEXT_PARTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 
@@ -29,6 +47,7 @@ class _MessageItem(msgspec.Struct):
 
 
 class _ReasoningItem(msgspec.Struct):
+    encrypted_content: str | None = None
     summary: list[JsonObject] | None = None
     content: list[JsonObject] | None = None
 
@@ -44,15 +63,28 @@ class _FunctionOutputItem(msgspec.Struct):
     output: str | list[JsonObject]
 
 
+class _CustomCallItem(msgspec.Struct):
+    call_id: str
+    name: str
+    input: str
+
+
+class _CompactionItem(msgspec.Struct):
+    encrypted_content: str
+
+
 class _ImagePart(msgspec.Struct):
     image_url: str | None = None
     file_id: str | None = None
     detail: str | None = None
 
 
-def chat_messages(body: JsonObject) -> list[JsonObject]:
-    """Return the messages that `instructions` and `input` ask for; raises `RequestRejected`."""
-    conversation = _Conversation()
+def chat_messages(body: JsonObject, cipher: Cipher | None = None) -> list[JsonObject]:
+    """Return the messages that `instructions` and `input` ask for; raises `RequestRejected`.
+
+    `cipher` opens what was handed out encrypted. Without any input the model is asked to go on.
+    """
+    conversation = _Conversation(cipher)
     instructions = body.get("instructions")
     if isinstance(instructions, str) and instructions:
         conversation.add_message("system", instructions)
@@ -65,12 +97,13 @@ def chat_messages(body: JsonObject) -> list[JsonObject]:
     elif given is not None:
         raise InvalidType("Invalid type for 'input': expected a string or a list.", param="input")
     if not conversation.messages:
-        raise MissingParameter("input")
+        conversation.add_message("user", "")
     return conversation.messages
 
 
 class _Conversation:
-    def __init__(self) -> None:
+    def __init__(self, cipher: Cipher | None) -> None:
+        self._cipher = cipher
         self.messages: list[JsonObject] = []
         self._reasoning: list[str] = []
         self._call_ids: set[str] = set()
@@ -83,11 +116,19 @@ class _Conversation:
                 message = read(item, _MessageItem, at=at)
                 self._add_given_message(message, at=at)
             case "reasoning":
-                self._reasoning.extend(_reasoning_texts(read(item, _ReasoningItem, at=at)))
+                self._add_reasoning(read(item, _ReasoningItem, at=at))
             case "function_call":
                 self._add_call(read(item, _FunctionCallItem, at=at))
-            case "function_call_output":
+            case "custom_tool_call":
+                call = read(item, _CustomCallItem, at=at)
+                arguments = arguments_of(call.input)
+                self._add_call(_FunctionCallItem(call.call_id, call.name, arguments))
+            case "function_call_output" | "custom_tool_call_output":
                 self._add_output(read(item, _FunctionOutputItem, at=at), at=at)
+            case "compaction":
+                self._add_compaction(read(item, _CompactionItem, at=at), at=at)
+            case kind if kind in RECORDS:
+                pass
             case kind:
                 raise UnsupportedParameter(
                     f"{at}.type", f"items of type '{kind}' are not supported by this server"
@@ -125,6 +166,24 @@ class _Conversation:
         if role == "assistant" and isinstance(content, list):
             content = "".join([str(part.get("text", "")) for part in content])
         self.add_message(role, content)
+
+    def _add_reasoning(self, item: _ReasoningItem) -> None:
+        texts = [part.get("text") for part in item.content or []]
+        if not texts and item.encrypted_content is not None and self._cipher is not None:
+            # Another server's reasoning cannot be opened, and the turn does without it.
+            texts = [self._cipher.unseal(item.encrypted_content)]
+        if not any(texts):
+            texts = [part.get("text") for part in item.summary or []]
+        self._reasoning.extend([text for text in texts if isinstance(text, str) and text])
+
+    def _add_compaction(self, item: _CompactionItem, *, at: str) -> None:
+        opened = None if self._cipher is None else self._cipher.unseal(item.encrypted_content)
+        if opened is None:
+            raise InvalidParameter(
+                f"The compaction at '{at}' was not made by this server.",
+                param=f"{at}.encrypted_content",
+            )
+        self.add_message("user", opened)
 
     def _assistant(self, content: str | list[JsonObject] | None) -> JsonObject:
         message: JsonObject = {"role": "assistant", "content": content}
@@ -201,10 +260,3 @@ def _image(image: _ImagePart, *, at: str) -> JsonObject:
     if image.detail is not None:
         fields["detail"] = image.detail
     return {"type": "image_url", "image_url": fields}
-
-
-def _reasoning_texts(item: _ReasoningItem) -> list[str]:
-    """Return the texts of a reasoning item; one that is only encrypted has none for us."""
-    parts = item.content or item.summary or []
-    texts = [part.get("text") for part in parts]
-    return [text for text in texts if isinstance(text, str) and text]

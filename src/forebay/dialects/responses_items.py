@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from forebay.dialects.answer import ToolCall
+from forebay.dialects.cipher import Cipher
+from forebay.dialects.custom_tools import InputReader
 from forebay.dialects.responses_output import (
     IN_PROGRESS,
-    function_call_item,
     message_item,
     reasoning_item,
     reasoning_part,
     refusal_part,
     response_logprobs,
     text_part,
+    tool_call_item,
 )
-from forebay.dialects.turn import JsonObject, ToolCall, ToolCallPiece
+from forebay.dialects.turn import JsonObject, ToolCallPiece
 from forebay.dialects.wire import encode, event
 
 
@@ -51,9 +54,10 @@ class _DeltaEvent:
 class ReasoningInProgress:
     """A reasoning item with one part of reasoning text."""
 
-    def __init__(self, events: Events, index: int) -> None:
+    def __init__(self, events: Events, index: int, cipher: Cipher | None) -> None:
         self._events = events
         self._index = index
+        self._cipher = cipher
         self._item = reasoning_item(events.response_id, index, None, status=IN_PROGRESS)
         self._place: JsonObject = {
             "item_id": self._item["id"],
@@ -81,7 +85,9 @@ class ReasoningInProgress:
         out.append(events.event("response.reasoning_text.done", self._place | {"text": text}))
         part = self._place | {"part": reasoning_part(text)}
         out.append(events.event("response.content_part.done", part))
-        item = reasoning_item(events.response_id, self._index, text, status=status)
+        item = reasoning_item(
+            events.response_id, self._index, text, status=status, cipher=self._cipher
+        )
         done: JsonObject = {"output_index": self._index, "item": item}
         out.append(events.event("response.output_item.done", done))
 
@@ -172,16 +178,22 @@ class MessageInProgress:
         }
 
 
-class FunctionCallInProgress:
-    """A function call; the piece that begins it brings its id and its name."""
+class ToolCallInProgress:
+    """A call of a function or of a custom tool; the piece that begins it brings its id and name."""
 
-    def __init__(self, events: Events, index: int, first: ToolCallPiece) -> None:
+    def __init__(
+        self, events: Events, index: int, first: ToolCallPiece, *, is_custom: bool
+    ) -> None:
         self.index = index
         self._events = events
         self._call = ToolCall(id=first.id or "", name=first.name or "", arguments="")
-        self._item = function_call_item(events.response_id, index, self._call, status=IN_PROGRESS)
+        self._is_custom = is_custom
+        self._item = self._render(IN_PROGRESS)
         self._place: JsonObject = {"item_id": self._item["id"], "output_index": index}
-        self._delta = _DeltaEvent(events, "response.function_call_arguments.delta", self._place)
+        kind = "custom_tool_call_input" if is_custom else "function_call_arguments"
+        self._kind = f"response.{kind}"
+        self._delta = _DeltaEvent(events, f"{self._kind}.delta", self._place)
+        self._reader = InputReader() if is_custom else None
         self._parts: list[str] = []
 
     def open(self, out: list[bytes]) -> None:
@@ -190,19 +202,38 @@ class FunctionCallInProgress:
         out.append(self._events.event("response.output_item.added", item))
 
     def write(self, out: list[bytes], piece: ToolCallPiece) -> None:
-        """Add the event of one more piece of the arguments."""
+        """Add the event of one more piece of the arguments, or of the input in them."""
         # A name may come late; the id cannot change any more.
         self._call.name = piece.name or self._call.name
         if piece.arguments:
             self._parts.append(piece.arguments)
-            out.append(self._delta.of(piece.arguments))
+            reader = self._reader
+            self._show(out, piece.arguments if reader is None else reader.feed(piece.arguments))
 
     def close(self, out: list[bytes], *, status: str) -> None:
         """Add the events that end the arguments and the item."""
-        events, call = self._events, self._call
-        call.arguments = "".join(self._parts)
-        fields = self._place | {"name": call.name, "arguments": call.arguments}
-        out.append(events.event("response.function_call_arguments.done", fields))
-        item = function_call_item(events.response_id, self.index, call, status=status)
+        if self._reader is not None:
+            self._show(out, self._reader.end())
+        self._call.arguments = "".join(self._parts)
+        item = self._render(status)
+        fields = (
+            {"input": item["input"]}
+            if self._is_custom
+            else {"name": self._call.name, "arguments": self._call.arguments}
+        )
+        out.append(self._events.event(f"{self._kind}.done", self._place | fields))
         done: JsonObject = {"output_index": self.index, "item": item}
-        out.append(events.event("response.output_item.done", done))
+        out.append(self._events.event("response.output_item.done", done))
+
+    def _show(self, out: list[bytes], text: str) -> None:
+        if text:
+            out.append(self._delta.of(text))
+
+    def _render(self, status: str) -> JsonObject:
+        return tool_call_item(
+            self._events.response_id,
+            self.index,
+            self._call,
+            status=status,
+            is_custom=self._is_custom,
+        )

@@ -1,6 +1,6 @@
 """The events of a streamed response.
 
-One item of reasoning or text is open at a time; function calls stay open beside it until the end,
+One item of reasoning or text is open at a time; tool calls stay open beside it until the end,
 because engines may send the pieces of parallel calls in any order. Text is the hot path: its event
 is put together from bytes made once an item.
 """
@@ -10,14 +10,17 @@ from __future__ import annotations
 from typing import assert_never
 
 from forebay.core.requests import RequestStatus
+from forebay.dialects.cipher import Cipher
+from forebay.dialects.custom_tools import custom_names
 from forebay.dialects.dialect import Call, Outcome
 from forebay.dialects.responses_items import (
     Events,
-    FunctionCallInProgress,
     MessageInProgress,
     ReasoningInProgress,
+    ToolCallInProgress,
 )
-from forebay.dialects.responses_output import COMPLETED, INCOMPLETE, response_object
+from forebay.dialects.responses_object import response_object
+from forebay.dialects.responses_output import COMPLETED, INCOMPLETE, reasoning_cipher
 from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece
 from forebay.dialects.wire import DONE
 
@@ -25,12 +28,15 @@ from forebay.dialects.wire import DONE
 class ResponsesWriter:
     """Writes the events of one response, from `response.created` to the terminal one."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, cipher: Cipher | None = None) -> None:
         self._call = call
+        self._cipher = cipher
+        self._item_cipher = reasoning_cipher(call, cipher)
+        self._custom = custom_names(call.body.get("tools"))
         self._events = Events(call.id)
         self._reasoning: ReasoningInProgress | None = None
         self._message: MessageInProgress | None = None
-        self._function_calls: list[FunctionCallInProgress] = []
+        self._tool_calls: list[ToolCallInProgress] = []
         self._item_count = 0
 
     def open(self) -> bytes:
@@ -71,7 +77,7 @@ class ResponsesWriter:
             case _:
                 assert_never(outcome.status)
         self._close_items(out, last_status=last_status)
-        response = response_object(self._call, outcome)
+        response = response_object(self._call, outcome, self._cipher)
         out.append(self._events.event(terminal, {"response": response}))
         out.append(DONE)
         return b"".join(out)
@@ -79,7 +85,9 @@ class ResponsesWriter:
     def _write_reasoning(self, out: list[bytes], text: str) -> None:
         if self._reasoning is None:
             self._close_message(out, status=COMPLETED)
-            self._reasoning = ReasoningInProgress(self._events, self._next_index())
+            self._reasoning = ReasoningInProgress(
+                self._events, self._next_index(), self._item_cipher
+            )
             self._reasoning.open(out)
         self._reasoning.write(out, text)
 
@@ -91,20 +99,20 @@ class ResponsesWriter:
         return self._message
 
     def _write_piece(self, out: list[bytes], piece: ToolCallPiece) -> None:
-        if piece.index == len(self._function_calls):
+        if piece.index == len(self._tool_calls):
             self._close_reasoning(out, status=COMPLETED)
             self._close_message(out, status=COMPLETED)
-            function_call = FunctionCallInProgress(self._events, self._next_index(), piece)
-            function_call.open(out)
-            self._function_calls.append(function_call)
-        self._function_calls[piece.index].write(out, piece)
+            tool_call = ToolCallInProgress(
+                self._events, self._next_index(), piece, is_custom=piece.name in self._custom
+            )
+            tool_call.open(out)
+            self._tool_calls.append(tool_call)
+        self._tool_calls[piece.index].write(out, piece)
 
     def _close_items(self, out: list[bytes], *, last_status: str) -> None:
         last = self._item_count - 1
-        for function_call in self._function_calls:
-            function_call.close(
-                out, status=last_status if function_call.index == last else COMPLETED
-            )
+        for tool_call in self._tool_calls:
+            tool_call.close(out, status=last_status if tool_call.index == last else COMPLETED)
         self._close_reasoning(out, status=last_status)
         self._close_message(out, status=last_status)
 

@@ -10,6 +10,7 @@ from forebay.core.errors import (
     MissingParameter,
     UnsupportedParameter,
 )
+from forebay.dialects.custom_tools import as_function
 from forebay.dialects.tool_choice import named_tool, require_tools
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import read
@@ -40,9 +41,31 @@ class _JsonSchemaFormat(msgspec.Struct):
     strict: bool | None = None
 
 
+# What the vendor runs itself, and we do not: a model that is not told of them does without.
+_RUN_BY_THE_VENDOR = frozenset(
+    {
+        "code_interpreter",
+        "file_search",
+        "image_generation",
+        "mcp",
+        "tool_search",
+        "web_search",
+        "web_search_2025_08_26",
+        "web_search_preview",
+        "web_search_preview_2025_03_11",
+    }
+)
+
+
 def chat_tools(tools: list[JsonObject]) -> list[JsonObject]:
-    """Return the tools as chat says them; raises `UnsupportedParameter` for all but functions."""
-    return [_function(tool, at=f"tools[{index}]") for index, tool in enumerate(tools)]
+    """Return the tools as chat says them, without those that the vendor's own server would run.
+
+    Raises `UnsupportedParameter` for a kind that the model would have to know.
+    """
+    found: list[JsonObject] = []
+    for index, tool in enumerate(tools):
+        found.extend(_functions(tool, at=f"tools[{index}]"))
+    return found
 
 
 def chosen(
@@ -60,7 +83,7 @@ def chosen(
             param="tool_choice",
         )
     match choice.get("type"):
-        case "function":
+        case "function" | "custom":
             name = read(choice, _NamedChoice, at="tool_choice").name
             named_tool(name, tools)
             return {"type": "function", "function": {"name": name}}, tools
@@ -104,14 +127,23 @@ def response_format(text: JsonObject | None) -> JsonObject | None:
             )
 
 
+def _functions(tool: JsonObject, *, at: str) -> list[JsonObject]:
+    match tool.get("type"):
+        case "function":
+            return [_function(tool, at=at)]
+        case "custom":
+            return [as_function(tool, at=at)]
+        case None:
+            raise MissingParameter(f"{at}.type")
+        case kind if kind in _RUN_BY_THE_VENDOR:
+            return []
+        case kind:
+            raise UnsupportedParameter(
+                f"{at}.type", f"tools of type '{kind}' are not supported by this server"
+            )
+
+
 def _function(tool: JsonObject, *, at: str) -> JsonObject:
-    kind = tool.get("type")
-    if kind is None:
-        raise MissingParameter(f"{at}.type")
-    if kind == "custom":
-        raise UnsupportedParameter(f"{at}.type", "only tools of type 'function' are supported here")
-    if kind != "function":
-        raise UnsupportedParameter(f"{at}.type", f"no tool of type '{kind}' runs on this server")
     shape = read(tool, _FunctionTool, at=at)
     function: JsonObject = {"name": shape.name}
     if shape.description is not None:

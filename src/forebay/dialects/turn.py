@@ -1,14 +1,11 @@
-"""The canonical turn, and the canonical deltas that an engine answers with.
+"""The canonical turns, and the canonical deltas that an engine answers with.
 
-Every API's body becomes a `Turn`; every engine's stream becomes `Delta`s. Messages, tools and
-output formats keep the shapes of Chat Completions, the one language that all engines speak;
+Every API's body becomes one of the turns; every engine's stream becomes `Delta`s. Messages, tools
+and output formats keep the shapes of Chat Completions, the one language that all engines speak;
 sampling fields and those that only the engine understands pass through untouched.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field
-from enum import StrEnum
 
 import msgspec
 
@@ -19,11 +16,12 @@ JsonObject = dict[str, object]
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One inference, in no vendor's words.
+    """One chat inference, in no vendor's words.
 
     `sampling` holds the parameters of Chat Completions that every engine knows (`temperature`,
     `stop`, `seed`, ...); `extra` those that we do not know and the engine may. `max_output_tokens`
-    of None leaves the cap to the engine.
+    of None leaves the cap to the engine. `choices` answers are wanted; engines are asked for one at
+    a time (see `parts`). A turn that `is_truncatable` may lose its oldest messages to fit.
     """
 
     model: str
@@ -34,6 +32,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     response_format: JsonObject | None = None
     sampling: JsonObject = {}
     max_output_tokens: int | None = None
+    choices: int = 1
+    is_truncatable: bool = False
     extra: JsonObject = {}
 
     @property
@@ -47,6 +47,66 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class TextTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """A completion of plain text or tokens: the older API, without messages.
+
+    Each of the `prompts` gets `choices` completions. `sampling` and `extra` are as in `Turn`.
+    """
+
+    model: str
+    prompts: list[str] | list[list[int]]
+    sampling: JsonObject = {}
+    max_output_tokens: int | None = None
+    choices: int = 1
+    extra: JsonObject = {}
+
+
+class EmbeddingTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """The embedding of some inputs, each a text or its tokens, all in one call of an engine."""
+
+    model: str
+    inputs: list[str] | list[list[int]]
+    dimensions: int | None = None
+    extra: JsonObject = {}
+
+
+AnyTurn = Turn | TextTurn | EmbeddingTurn
+"""Whatever an engine can be asked for."""
+
+
+def parts(turn: AnyTurn) -> list[AnyTurn]:
+    """Return the turns of one choice each that `turn` is made of, in the order of the choices.
+
+    Engines miscount the usage of several choices. Equal seeds would give equal answers, so each
+    further choice counts the seed up by one.
+    """
+    match turn:
+        case EmbeddingTurn():
+            return [turn]
+        case Turn():
+            if turn.choices == 1:
+                return [turn]
+            return [
+                msgspec.structs.replace(turn, choices=1, sampling=_sampling(turn, number))
+                for number in range(turn.choices)
+            ]
+        case TextTurn():
+            if turn.choices == len(turn.prompts) == 1:
+                return [turn]
+            return [
+                msgspec.structs.replace(
+                    turn, prompts=[prompt], choices=1, sampling=_sampling(turn, number)
+                )
+                for prompt in turn.prompts
+                for number in range(turn.choices)
+            ]
+
+
+def _sampling(turn: Turn | TextTurn, number: int) -> JsonObject:
+    seed = turn.sampling.get("seed")
+    return {**turn.sampling, "seed": seed + number} if isinstance(seed, int) else turn.sampling
+
+
 class ToolCallPiece(msgspec.Struct, frozen=True):
     """A piece of the tool call at `index`: id and name come first, then arguments."""
 
@@ -57,172 +117,28 @@ class ToolCallPiece(msgspec.Struct, frozen=True):
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one upstream event added.
+    """What one upstream event added to the choice of that number.
 
     `finish_reason` is Chat Completions' word; `stop_sequence` is the caller's stop string that
-    ended the answer, from engines that tell.
+    ended the answer, from engines that tell. `text_logprobs` are those of the older completions
+    API, and `embeddings` the answer to an `EmbeddingTurn`, one vector for each input.
     """
 
+    choice: int = 0
     text: str = ""
     reasoning: str = ""
     refusal: str = ""
     tool_calls: tuple[ToolCallPiece, ...] = ()
     logprobs: tuple[JsonObject, ...] = ()
+    text_logprobs: JsonObject | None = None
+    embeddings: tuple[list[float], ...] = ()
     finish_reason: str | None = None
     stop_sequence: str | None = None
     usage: Usage | None = None
 
     @property
     def is_plain_text(self) -> bool:
-        """Whether this adds text and no other output."""
+        """Whether this adds text to the first choice, and no other output."""
         return bool(self.text) and not (
-            self.reasoning or self.refusal or self.tool_calls or self.logprobs
+            self.choice or self.reasoning or self.refusal or self.tool_calls or self.logprobs
         )
-
-
-@dataclass(slots=True)
-class ToolCall:
-    """A whole tool call; `arguments` is JSON text as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-class OutputKind(StrEnum):
-    """The kinds of output that an answer is made of."""
-
-    REASONING = "reasoning"
-    TEXT = "text"
-    REFUSAL = "refusal"
-    TOOL_CALL = "tool_call"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a stretch of one kind begins: its first part (or tool call), its first logprob."""
-
-    kind: OutputKind
-    part: int
-    logprob: int
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of output of one kind; `call` is set for a tool call, `text` for the others."""
-
-    kind: OutputKind
-    text: str = ""
-    call: ToolCall | None = None
-    logprobs: list[JsonObject] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Answer:
-    """Everything an engine has answered so far: the fold of its deltas.
-
-    `delta_count` counts deltas that carried output: an estimate of the output tokens for a turn
-    that was cut off before the engine reported its usage. `marks` keep the order in which the
-    kinds came.
-    """
-
-    text_parts: list[str] = field(default_factory=list)
-    reasoning_parts: list[str] = field(default_factory=list)
-    refusal_parts: list[str] = field(default_factory=list)
-    tool_calls: list[ToolCall] = field(default_factory=list)
-    logprobs: list[JsonObject] = field(default_factory=list)
-    finish_reason: str | None = None
-    stop_sequence: str | None = None
-    usage: Usage | None = None
-    delta_count: int = 0
-    marks: list[Mark] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """The answer's text so far."""
-        return "".join(self.text_parts)
-
-    @property
-    def reasoning(self) -> str:
-        """The reasoning text so far."""
-        return "".join(self.reasoning_parts)
-
-    @property
-    def refusal(self) -> str:
-        """The refusal text so far."""
-        return "".join(self.refusal_parts)
-
-    def add(self, delta: Delta) -> None:
-        """Fold one more delta in."""
-        text = delta.text
-        if text or delta.reasoning or delta.refusal or delta.tool_calls:
-            self.delta_count += 1
-        if delta.reasoning:
-            self._append(OutputKind.REASONING, self.reasoning_parts, delta.reasoning)
-        if text:
-            self._append(OutputKind.TEXT, self.text_parts, text)
-        if delta.refusal:
-            self._append(OutputKind.REFUSAL, self.refusal_parts, delta.refusal)
-        if delta.logprobs:
-            self.logprobs.extend(delta.logprobs)
-        for piece in delta.tool_calls:
-            self._add_piece(piece)
-        if delta.finish_reason is not None:
-            self.finish_reason = delta.finish_reason
-        if delta.stop_sequence is not None:
-            self.stop_sequence = delta.stop_sequence
-        if delta.usage is not None:
-            self.usage = delta.usage
-
-    def segments(self) -> list[Segment]:
-        """Return the output in the order in which it came; each tool call is a segment.
-
-        An answer that was not folded from deltas is taken in the order reasoning, text, refusal,
-        tool calls.
-        """
-        marks = self.marks or self._usual_marks()
-        parts = {
-            OutputKind.REASONING: self.reasoning_parts,
-            OutputKind.TEXT: self.text_parts,
-            OutputKind.REFUSAL: self.refusal_parts,
-        }
-        # Read backwards, each stretch ends where the next one of its kind begins.
-        ends: dict[OutputKind, int] = {}
-        logprob_end = len(self.logprobs)
-        segments = []
-        for mark in reversed(marks):
-            logprobs = self.logprobs[mark.logprob : logprob_end]
-            logprob_end = mark.logprob
-            if mark.kind is OutputKind.TOOL_CALL:
-                segments.append(Segment(mark.kind, call=self.tool_calls[mark.part]))
-                continue
-            text = "".join(parts[mark.kind][mark.part : ends.get(mark.kind)])
-            ends[mark.kind] = mark.part
-            segments.append(Segment(mark.kind, text=text, logprobs=logprobs))
-        return segments[::-1]
-
-    def _append(self, kind: OutputKind, parts: list[str], part: str) -> None:
-        if not self.marks or self.marks[-1].kind is not kind:
-            self.marks.append(Mark(kind, len(parts), len(self.logprobs)))
-        parts.append(part)
-
-    def _add_piece(self, piece: ToolCallPiece) -> None:
-        while len(self.tool_calls) <= piece.index:
-            self.marks.append(Mark(OutputKind.TOOL_CALL, len(self.tool_calls), len(self.logprobs)))
-            self.tool_calls.append(ToolCall(id="", name="", arguments=""))
-        call = self.tool_calls[piece.index]
-        call.id = piece.id or call.id
-        call.name = piece.name or call.name
-        call.arguments += piece.arguments
-
-    def _usual_marks(self) -> list[Mark]:
-        marks = []
-        if self.reasoning_parts:
-            marks.append(Mark(OutputKind.REASONING, 0, 0))
-        if self.text_parts:
-            marks.append(Mark(OutputKind.TEXT, 0, 0))
-        if self.refusal_parts:
-            marks.append(Mark(OutputKind.REFUSAL, 0, len(self.logprobs)))
-        for index in range(len(self.tool_calls)):
-            marks.append(Mark(OutputKind.TOOL_CALL, index, len(self.logprobs)))
-        return marks

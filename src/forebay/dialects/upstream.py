@@ -1,22 +1,17 @@
 """What we say to engines, and what they answer: streamed Chat Completions, in every accent.
 
-The reader is on the hottest path of the house: a stream's chunks are decoded together, by one call
-for all that one read brought, and event by event only when that fails.
+The reader is on the hottest path of the house (see `upstream_events`).
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from forebay.core.errors import (
-    EngineFailed,
-)
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece, Turn
-from forebay.dialects.upstream_errors import UNREADABLE, stream_error
+from forebay.dialects.upstream_errors import stream_error
+from forebay.dialects.upstream_events import EventReader, UpstreamUsage, stop_sequence
 from forebay.dialects.wire import encode
-
-MAX_EVENT_BYTES = 32 * 1024 * 1024
 
 
 def encode_turn(turn: Turn, *, model: str, extra: JsonObject) -> bytes:
@@ -72,29 +67,14 @@ class _Choice(msgspec.Struct):
     delta: _Message | None = None
     logprobs: _Logprobs | None = None
     finish_reason: str | None = None
-    # The stop string that matched, in vLLM's and in SGLang's words (both may hold a token's id).
+    # What ended the choice, in vLLM's and in SGLang's words.
     stop_reason: object = None
     matched_stop: object = None
 
 
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = 0
-    completion_tokens: int | None = 0
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-
-
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    usage: UpstreamUsage | None = None
     error: object = None
 
 
@@ -102,73 +82,21 @@ _chunks = msgspec.json.Decoder(list[_Chunk])
 _chunk = msgspec.json.Decoder(_Chunk)
 
 
-class ChunkReader:
-    """Reads the bytes of one engine stream as deltas.
+class ChunkReader(EventReader[_Chunk]):
+    """Reads the bytes of one streamed chat completion as deltas."""
 
-    `is_done` turns true at `[DONE]`; an engine that leaves it out has still answered when a finish
-    reason came.
-    """
-
-    __slots__ = ("_calls", "_rest", "has_finished", "is_done")
+    __slots__ = ("_calls",)
 
     def __init__(self) -> None:
-        self._rest = b""
+        super().__init__(_chunks, _chunk)
         self._calls = _CallNumbers()
-        self.is_done = False
-        self.has_finished = False
-
-    def feed(self, piece: bytes) -> list[Delta]:
-        """Return the deltas that `piece` completes; raises `EngineFailed` for what is no answer."""
-        buffer = self._rest + piece if self._rest else piece
-        if b"\r" in buffer:
-            buffer = buffer.replace(b"\r\n", b"\n")
-        end = buffer.rfind(b"\n\n")
-        if end < 0:
-            if len(buffer) > MAX_EVENT_BYTES:
-                raise EngineFailed("the engine sent an event without an end")
-            self._rest = buffer
-            return []
-        self._rest = buffer[end + 2 :]
-        return self._deltas(self._decode(buffer[:end]))
-
-    def _decode(self, events: bytes) -> list[_Chunk]:
-        if events.startswith(b"data: {"):
-            body = events[6:]
-            is_done = body.endswith(b"\n\ndata: [DONE]")
-            if is_done:
-                body = body[:-14]
-            # A raw line feed cannot stand inside JSON text, so this splits nothing but events.
-            try:
-                chunks = _chunks.decode(b"[" + body.replace(b"\n\ndata: ", b",") + b"]")
-            except UNREADABLE:
-                pass
-            else:
-                self.is_done = self.is_done or is_done
-                return chunks
-        return self._decode_one_by_one(events)
-
-    def _decode_one_by_one(self, events: bytes) -> list[_Chunk]:
-        chunks = []
-        for event in events.split(b"\n\n"):
-            lines = event.split(b"\n")
-            data = b"\n".join([line[5:].lstrip(b" ") for line in lines if line[:5] == b"data:"])
-            if not data:
-                continue
-            if data == b"[DONE]":
-                self.is_done = True
-                continue
-            try:
-                chunks.append(_chunk.decode(data))
-            except UNREADABLE as error:
-                raise EngineFailed(f"the engine sent an unreadable event: {error}") from None
-        return chunks
 
     def _deltas(self, chunks: list[_Chunk]) -> list[Delta]:
         deltas = []
         for chunk in chunks:
             if chunk.error is not None:
                 raise stream_error(chunk.error)
-            usage = None if chunk.usage is None else _usage(chunk.usage)
+            usage = None if chunk.usage is None else chunk.usage.read()
             if not chunk.choices:
                 if usage is not None:
                     deltas.append(Delta(usage=usage))
@@ -226,7 +154,7 @@ def _delta(choice: _Choice, usage: Usage | None, calls: _CallNumbers) -> Delta |
         tool_calls=tuple([calls.piece(piece) for piece in message.tool_calls or ()]),
         logprobs=logprobs,
         finish_reason=choice.finish_reason,
-        stop_sequence=_stop_sequence(choice),
+        stop_sequence=stop_sequence(choice.finish_reason, choice.stop_reason, choice.matched_stop),
         usage=usage,
     )
     return None if delta == _NOTHING else delta
@@ -235,21 +163,3 @@ def _delta(choice: _Choice, usage: Usage | None, calls: _CallNumbers) -> Delta |
 _NOTHING = Delta()
 _EMPTY = _Message()
 _NO_FUNCTION = _Function()
-
-
-def _stop_sequence(choice: _Choice) -> str | None:
-    for match in (choice.stop_reason, choice.matched_stop):
-        if choice.finish_reason == "stop" and isinstance(match, str):
-            return match
-    return None
-
-
-def _usage(usage: _Usage) -> Usage:
-    cached = usage.prompt_tokens_details
-    reasoning = usage.completion_tokens_details
-    return Usage(
-        input_tokens=usage.prompt_tokens or 0,
-        cached_tokens=(cached.cached_tokens or 0) if cached else 0,
-        output_tokens=usage.completion_tokens or 0,
-        reasoning_tokens=(reasoning.reasoning_tokens or 0) if reasoning else 0,
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from forebay.core.errors import (
@@ -17,6 +19,11 @@ from forebay.dialects.wire import encode
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+_TOO_LONG_TO_EMBED = re.compile(
+    r"input \((?P<tokens>\d+) tokens\) is too large to process.*current batch size: (?P<max>\d+)"
+)
+
+
 def stream_error(error: object) -> ForebayError:
     """Return the error that an engine sent inside a stream it had begun with 200."""
     code = error.get("code") if isinstance(error, dict) else None
@@ -29,9 +36,18 @@ def engine_error(status: int, body: bytes, *, retry_after_s: float | None) -> Fo
 
     429 and 503 mean busy, other 5xx a failure; a 4xx is the caller's own and its words are passed
     on. 401, 403 and 404 are ours to mend (a wrong engine key or model name), so they count as
-    failures; what the engine says of its key is not for callers.
+    failures; what the engine says of its key is not for callers. llama.cpp blames itself, with a
+    5xx, for an input of embeddings that is too long, and for a model that makes none.
     """
     message = _message_of(body)
+    too_long = _TOO_LONG_TO_EMBED.match(message)
+    if too_long is not None:
+        return ContextTooLong(
+            f"This model's maximum context length is {too_long['max']} tokens, however an input "
+            f"has {too_long['tokens']} tokens."
+        )
+    if status == 501:
+        return PromptRejected(message)
     if status in (429, 503):
         return EngineBusy(f"the engine is busy ({status})", retry_after_s=retry_after_s)
     if status in (401, 403):

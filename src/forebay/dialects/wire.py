@@ -73,6 +73,16 @@ def data(payload: object) -> bytes:
     return b"data: %s\n\n" % _encoder.encode(payload)
 
 
+def payloads(events: bytes) -> list[bytes]:
+    """Return the JSON of each of these server-sent events of ours, without `[DONE]`."""
+    found = []
+    for event_text in events.split(b"\n\n"):
+        _, is_data, payload = event_text.partition(b"data: ")
+        if is_data and payload != b"[DONE]":
+            found.append(payload)
+    return found
+
+
 def read(body: object, shape: type[T], *, at: str = "") -> T:
     """Return the body as `shape`, ignoring fields that the shape does not name.
 

@@ -59,8 +59,14 @@ def _serve(options: dict[str, Any], key: str) -> Any:
     params.n_ctx = options["slots"] * options["slot_context_tokens"]
     # A unified cache that overflows fails every running request, not only the one too many.
     params.kv_unified = False
-    # A disconnect during prefill is noticed between two of these.
-    params.n_batch = params.n_ubatch = 256
+    if options["makes_embeddings"]:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        # Every token of an input looks at all others, so an input is read in one step.
+        params.n_batch = params.n_ubatch = options["slot_context_tokens"]
+    else:
+        # A disconnect during prefill is noticed between two of these.
+        params.n_batch = params.n_ubatch = 256
     # The default keeps up to 8 GiB of old prompts in memory.
     params.cache_ram_mib = 0
     params.cpuparams.n_threads = options["threads"]

@@ -17,7 +17,10 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedOptions:
-    """What the child is started with; threads of None are chosen from the cores."""
+    """What the child is started with; threads of None are chosen from the cores.
+
+    A child that `makes_embeddings` does nothing else; an input has to fit into a slot's context.
+    """
 
     model_path: Path
     alias: str
@@ -25,6 +28,7 @@ class EmbeddedOptions:
     slot_context_tokens: int = 4096
     threads: int | None = None
     batch_threads: int | None = None
+    makes_embeddings: bool = False
 
     def line(self, cores: int) -> bytes:
         """Return the options as the line that the child reads."""
@@ -36,6 +40,7 @@ class EmbeddedOptions:
             # Decode threads spin: with one on every core, a busy gateway stalls them all.
             "threads": self.threads or max(1, cores - 1),
             "batch_threads": self.batch_threads or cores,
+            "makes_embeddings": self.makes_embeddings,
         }
         return json.dumps(options).encode() + b"\n"
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from forebay.dialects.turn import Delta, Turn
+from forebay.dialects.turn import AnyTurn, Delta, Turn
 
 
 class Engine(Protocol):
     """One running inference server."""
 
-    def stream(self, turn: Turn, *, model: str) -> AsyncGenerator[list[Delta], None]:
-        """Run the turn under the engine's own name of the model.
+    def stream(self, turn: AnyTurn, *, model: str) -> AsyncGenerator[list[Delta], None]:
+        """Run a turn of one choice (and one prompt) under the engine's own name of the model.
 
         Each item holds what one read brought. Closing the generator ends the turn in the engine.
         Raises `EngineUnavailable`, `EngineBusy`, `EngineFailed`, or a `RequestRejected` when the
         engine blames the request.
         """
+        ...
+
+    async def count(self, turn: Turn, *, model: str) -> int:
+        """Return how many tokens the turn's prompt has, as the engine itself counts them."""
         ...
 
     async def models(self) -> list[str]:

@@ -10,21 +10,30 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from typing import assert_never
 
 import msgspec
 
 from forebay.core.errors import EngineError, EngineFailed, EngineUnavailable, ForebayError
-from forebay.dialects.turn import Delta, JsonObject, Turn
+from forebay.dialects.turn import AnyTurn, Delta, EmbeddingTurn, JsonObject, TextTurn, Turn
 from forebay.dialects.upstream import ChunkReader, encode_turn
+from forebay.dialects.upstream_embeddings import encode_embedding_turn, read_embeddings
 from forebay.dialects.upstream_errors import UNREADABLE, engine_error
+from forebay.dialects.upstream_text import TextChunkReader, encode_text_turn
+from forebay.engines.counting import Counter
 from forebay.engines.upstream_address import UpstreamAddress
 from forebay.engines.upstream_connection import UpstreamConnection, UpstreamDropped
 from forebay.engines.upstream_pool import UpstreamPool
 
 MAX_ERROR_BYTES = 64 * 1024
 MAX_MODELS_BYTES = 8 * 1024 * 1024
+MAX_EMBEDDINGS_BYTES = 512 * 1024 * 1024
+
+CHAT = "/chat/completions"
+TEXT = "/completions"
+EMBEDDINGS = "/embeddings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +66,10 @@ class HttpEngine:
     def __init__(self, options: HttpEngineOptions) -> None:
         self._options = options
         self._extra = options.extra
-        address = UpstreamAddress.parse(options.url)
-        self._write_heads(address, options.key)
+        self._address = address = UpstreamAddress.parse(options.url)
+        self._common = self._common_head(options.key)
+        self._heads: dict[str, bytes] = {}
+        self._counter = Counter(self._call)
         self._pool = UpstreamPool(
             address,
             ssl_context=options.ssl_context,
@@ -69,11 +80,12 @@ class HttpEngine:
 
     def move(self, url: str, key: str | None) -> None:
         """Talk to another address from now on; streams that run are left alone."""
-        address = UpstreamAddress.parse(url)
-        self._write_heads(address, key)
-        self._pool.move(address)
+        self._address = UpstreamAddress.parse(url)
+        self._common = self._common_head(key)
+        self._heads = {}
+        self._pool.move(self._address)
 
-    def _write_heads(self, address: UpstreamAddress, key: str | None) -> None:
+    def _common_head(self, key: str | None) -> str:
         common = "Accept-Encoding: identity\r\n"
         if key is not None:
             if not (key.isascii() and key.isprintable()):
@@ -81,24 +93,55 @@ class HttpEngine:
             common += f"Authorization: Bearer {key}\r\n"
         if not self._options.can_reuse_connections:
             common += "Connection: close\r\n"
-        self._chat_head = (
-            address.head("POST", "/chat/completions")
-            + common
-            + "Accept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: "
-        ).encode("ascii")
-        self._models_request = (
-            address.head("GET", "/models") + common + "Accept: application/json\r\n\r\n"
-        ).encode("ascii")
+        return common
 
-    async def stream(self, turn: Turn, *, model: str) -> AsyncGenerator[list[Delta], None]:
+    def stream(self, turn: AnyTurn, *, model: str) -> AsyncGenerator[list[Delta], None]:
         """Run the turn; see `Engine.stream`."""
-        connection = await self._ask(encode_turn(turn, model=model, extra=self._extra))
+        match turn:
+            case Turn():
+                body = encode_turn(turn, model=model, extra=self._extra)
+                return self._stream(CHAT, body, ChunkReader())
+            case TextTurn():
+                body = encode_text_turn(turn, model=model, extra=self._extra)
+                return self._stream(TEXT, body, TextChunkReader())
+            case EmbeddingTurn():
+                return self._embed(turn, model=model)
+            case _:
+                assert_never(turn)
+
+    async def count(self, turn: Turn, *, model: str) -> int:
+        """Return how many tokens the turn's prompt has; see `Engine.count`."""
+        return await self._counter.count(turn, model=model, measure=self._measure)
+
+    async def _measure(self, turn: Turn, model: str) -> int:
+        """Return the prompt's tokens as a run of the turn reports them."""
+        async with aclosing(self.stream(turn, model=model)) as running:
+            async for deltas in running:
+                for delta in deltas:
+                    if delta.usage is not None:
+                        return delta.usage.input_tokens
+        raise EngineFailed("the engine did not say how many tokens the prompt has")
+
+    async def _embed(self, turn: EmbeddingTurn, *, model: str) -> AsyncGenerator[list[Delta], None]:
+        body = encode_embedding_turn(turn, model=model)
+        connection = await self._ask(EMBEDDINGS, body)
+        try:
+            if connection.status != 200:
+                raise await _refusal(connection)
+            answer = await _body(connection, max_bytes=MAX_EMBEDDINGS_BYTES)
+        finally:
+            self._pool.release(connection)
+        yield [read_embeddings(answer, count=len(turn.inputs))]
+
+    async def _stream(
+        self, path: str, body: bytes, reader: ChunkReader | TextChunkReader
+    ) -> AsyncGenerator[list[Delta], None]:
+        connection = await self._ask(path, body)
         try:
             if connection.status != 200:
                 raise await _refusal(connection)
             if connection.is_encoded:
                 raise EngineFailed("the engine compressed its answer, which was not asked for")
-            reader = ChunkReader()
             while not reader.is_done and (piece := await connection.read()):
                 deltas = reader.feed(piece)
                 if deltas:
@@ -117,7 +160,7 @@ class HttpEngine:
         """Return the names that the engine serves; raises `EngineError` when it is not well."""
         try:
             async with asyncio.timeout(self._options.probe_s):
-                connection = await self._ask(None)
+                connection = await self._ask("/models", None)
                 try:
                     body = await _body(connection, max_bytes=MAX_MODELS_BYTES)
                 finally:
@@ -135,20 +178,43 @@ class HttpEngine:
         """Let go of every connection; streams that run break off."""
         await self._pool.close()
 
-    async def _ask(self, body: bytes | None) -> UpstreamConnection:
-        """Return a connection with the head of the answer: to a chat, or without one to a probe."""
+    async def _call(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Return the status and the body of an answer that is not streamed.
+
+        A path that begins with `//` starts at the server's root instead of at its `/v1`.
+        """
+        connection = await self._ask(path, body)
+        try:
+            return connection.status, await _body(connection, max_bytes=MAX_MODELS_BYTES)
+        finally:
+            self._pool.release(connection)
+
+    async def _ask(self, path: str, body: bytes | None) -> UpstreamConnection:
+        """Return a connection with the head of the answer to a POST, or to a GET without a body."""
         connection = self._pool.take_idle()
         if connection is not None:
             # The server may have closed it just now: then nothing of an answer was sent.
             with suppress(UpstreamDropped):
-                return await self._exchange(connection, self._request(body))
-        request = self._request(body)
+                return await self._exchange(connection, self._request(path, body))
+        request = self._request(path, body)
         return await self._exchange(await self._pool.connect(), request)
 
-    def _request(self, body: bytes | None) -> bytes:
-        if body is None:
-            return self._models_request
-        return b"%b%d\r\n\r\n%b" % (self._chat_head, len(body), body)
+    def _request(self, path: str, body: bytes | None) -> bytes:
+        head = self._heads.get(path)
+        if head is None:
+            head = self._heads[path] = self._head(path, is_post=body is not None)
+        return head if body is None else b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+    def _head(self, path: str, *, is_post: bool) -> bytes:
+        is_streamed = path in (CHAT, TEXT)
+        accept = "text/event-stream" if is_streamed else "application/json"
+        address, route = self._address, path
+        if path.startswith("//"):
+            address, route = address.root, path[1:]
+        head = address.head("POST" if is_post else "GET", route) + self._common
+        head += f"Accept: {accept}\r\n"
+        end = "Content-Type: application/json\r\nContent-Length: " if is_post else "\r\n"
+        return (head + end).encode("ascii")
 
     async def _exchange(self, connection: UpstreamConnection, request: bytes) -> UpstreamConnection:
         try:

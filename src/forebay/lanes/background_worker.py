@@ -16,14 +16,16 @@ from functools import partial
 from forebay.core.clock import Clock, Instant, after
 from forebay.core.errors import Expired, ForebayError, LeaseLost
 from forebay.core.requests import RequestStatus
-from forebay.dialects.turn import Answer
-from forebay.dialects.wire import encode
-from forebay.lanes.admission import Accepted, Admission
+from forebay.dialects.answer import Answer
+from forebay.dialects.wire import decode_object, encode
+from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.background import Outbox, failed_answer
 from forebay.lanes.billing import charge, ended, usage_of
 from forebay.lanes.catalogue import Served
+from forebay.lanes.contexts import Contexts
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.retries import MAX_FAILURES, Chance, is_failure, pause_s
+from forebay.lanes.submission import appended
 from forebay.lanes.turns import Turns
 from forebay.lanes.uninterrupted import uninterrupted
 from forebay.lanes.wake import AFTER_FAILURE_S, log_failure, repeat
@@ -44,6 +46,7 @@ class BackgroundWorker:
     def __init__(
         self,
         admission: Admission,
+        contexts: Contexts,
         turns: Turns,
         dispatcher: Dispatcher,
         store: Store,
@@ -55,6 +58,7 @@ class BackgroundWorker:
         after_failure_s: float = AFTER_FAILURE_S,
     ) -> None:
         self._admission = admission
+        self._contexts = contexts
         self._turns = turns
         self._dispatcher = dispatcher
         self._store = store
@@ -159,7 +163,7 @@ class BackgroundWorker:
         answer = Answer()
         accepted: Accepted | None = None
         try:
-            accepted = self._admission.readmit(request)
+            accepted = await self._readmitted(request)
             async with aclosing(self._turns.run(slot, accepted, answer)) as running:
                 async for _ in running:
                     pass
@@ -176,14 +180,23 @@ class BackgroundWorker:
             broken = ForebayError("The server had an error processing this request.")
             await self._fail(request, broken)
 
+    async def _readmitted(self, request: RequestRecord) -> Accepted:
+        caller = Caller(project_id=request.project_id, key_id=request.key_id)
+        context = await self._contexts.of(caller, decode_object(request.body))
+        return self._admission.readmit(request, context)
+
     async def _complete(self, request: RequestRecord, accepted: Accepted, answer: Answer) -> None:
         now = self._clock.now()
         outcome, entry = ended(accepted, answer, finished_at=now, attempt=request.attempt)
-        final = encode(accepted.dialect.final(accepted.call, outcome))
-        await self._settle(
-            request,
-            Settlement(status=outcome.status, finished_at=now, answer=final, charge=entry),
+        final = accepted.dialect.final(accepted.call, outcome)
+        settlement = Settlement(
+            status=outcome.status,
+            finished_at=now,
+            answer=encode(final),
+            charge=entry,
+            appended=appended(accepted, final),
         )
+        await self._settle(request, settlement)
         log.info(
             "request settled", extra={"request_id": request.id, "status": outcome.status.value}
         )
@@ -250,12 +263,12 @@ class BackgroundWorker:
         self, request: RequestRecord, accepted: Accepted, answer: Answer
     ) -> None:
         """Charge what was produced until the caller cancelled; a lost lease charges nothing."""
-        if not answer.delta_count:
+        if not answer.has_output:
             return
         try:
             current = await self._store.requests.get(request.project_id, request.id)
             if current is not None and current.status is RequestStatus.CANCELLED:
-                usage = usage_of(accepted.call.turn, answer)
+                usage = usage_of(accepted.turn, answer)
                 entry = charge(accepted, usage, finished_at=self._clock.now())
                 await self._store.ledger.record(entry)
         except ForebayError as failure:

@@ -5,25 +5,51 @@ from __future__ import annotations
 from forebay.core.clock import Instant
 from forebay.core.ledger import EntryKind, LedgerEntry
 from forebay.core.money import Usage, show_nanos
+from forebay.dialects.answer import Answer
 from forebay.dialects.dialect import Outcome, final_status
-from forebay.dialects.turn import Answer, JsonObject, Turn
+from forebay.dialects.turn import AnyTurn, EmbeddingTurn, JsonObject, TextTurn
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Accepted
 
 BYTES_PER_TOKEN = 4  # a usual rule of thumb for English text
 
 
-def usage_of(turn: Turn, answer: Answer) -> Usage:
+def usage_of(turn: AnyTurn, answer: Answer) -> Usage:
     """Return the engine's own count, or an estimate where a turn was cut off before it came.
 
-    The estimate counts a token for each delta, and one for every four bytes of the prompt.
+    The estimate counts a token for each delta, and one for every four bytes of the prompt. A prompt
+    that several choices answer is counted once, as OpenAI does.
     """
-    if answer.usage is not None:
-        return answer.usage
+    if not answer.others:
+        return answer.usage or _estimate(turn, answer)
+    a_prompt = 1 if isinstance(turn, EmbeddingTurn) else turn.choices
+    total = Usage()
+    for number, choice in enumerate(answer.choices):
+        usage = choice.usage or _estimate(turn, choice)
+        total += usage if number % a_prompt == 0 else _output_of(usage)
+    return total
+
+
+def _estimate(turn: AnyTurn, answer: Answer) -> Usage:
     return Usage(
-        input_tokens=len(encode(turn.messages)) // BYTES_PER_TOKEN,
+        input_tokens=len(encode(_prompt_of(turn))) // BYTES_PER_TOKEN,
         output_tokens=answer.delta_count,
     )
+
+
+def _prompt_of(turn: AnyTurn) -> object:
+    match turn:
+        case EmbeddingTurn():
+            return turn.inputs
+        case TextTurn():
+            # What each choice was given; nearly always there is one prompt.
+            return turn.prompts[0]
+        case _:
+            return turn.messages
+
+
+def _output_of(usage: Usage) -> Usage:
+    return Usage(output_tokens=usage.output_tokens, reasoning_tokens=usage.reasoning_tokens)
 
 
 def cost_nanos(accepted: Accepted, usage: Usage) -> int:
@@ -71,7 +97,7 @@ def ended(
 
     `attempt` is shown where work may be tried again.
     """
-    answer.usage = usage_of(accepted.call.turn, answer)
+    answer.usage = usage_of(accepted.turn, answer)
     entry = charge(accepted, answer.usage, finished_at=finished_at)
     outcome = Outcome(
         status=final_status(answer),

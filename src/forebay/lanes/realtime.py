@@ -18,12 +18,13 @@ from forebay.core.errors import ForebayError, Overloaded, TurnTimedOut
 from forebay.core.ledger import LedgerEntry
 from forebay.core.requests import RequestStatus
 from forebay.core.windows import Band
+from forebay.dialects.answer import Answer
 from forebay.dialects.dialect import Outcome
-from forebay.dialects.turn import Answer, Delta, JsonObject
+from forebay.dialects.turn import Delta, JsonObject
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Accepted
 from forebay.lanes.billing import charge, ended, usage_of
-from forebay.lanes.submission import new_request
+from forebay.lanes.submission import appended, new_request
 from forebay.lanes.turns import Turns
 from forebay.lanes.uninterrupted import uninterrupted
 from forebay.store.requests import Settlement
@@ -102,8 +103,9 @@ class Realtime:
                 has_opened = True
                 yield writer.open()
             outcome, entry = ended(accepted, turn.answer, finished_at=self._clock.now())
-            is_stored = accepted.call.wishes.is_stored
-            final = accepted.dialect.final(accepted.call, outcome) if is_stored else {}
+            # The object is made only for who keeps it: the caller has the events.
+            is_kept = accepted.call.wishes.is_stored or accepted.context is not None
+            final = accepted.dialect.final(accepted.call, outcome) if is_kept else {}
             await self._settle(turn, outcome, entry, final)
         except (asyncio.CancelledError, GeneratorExit):
             await uninterrupted(self._charge_the_cut(turn))
@@ -131,22 +133,27 @@ class Realtime:
         turn.is_settling = True
         accepted = turn.accepted
         if not accepted.call.wishes.is_stored:
-            await self._store.ledger.record(entry)
+            added = appended(accepted, final)
+            if added is None:
+                await self._store.ledger.record(entry)
+            else:
+                await self._store.conversations.append(added, charge=entry)
             return
         settlement = Settlement(
             status=outcome.status,
             finished_at=entry.created_at,
             answer=encode(final),
             charge=entry,
+            appended=appended(accepted, final),
         )
         await self._store.requests.store_settled(new_request(accepted), settlement)
 
     async def _charge_the_cut(self, turn: _Turn) -> None:
         """Charge what a caller that left had been given; one that got nothing pays nothing."""
-        if turn.is_settling or not turn.answer.delta_count:
+        if turn.is_settling or not turn.answer.has_output:
             return
         turn.is_settling = True
-        usage = usage_of(turn.accepted.call.turn, turn.answer)
+        usage = usage_of(turn.accepted.turn, turn.answer)
         await self._store.ledger.record(charge(turn.accepted, usage, finished_at=self._clock.now()))
 
     def _broken(self, turn: _Turn, error: ForebayError) -> Outcome:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from forebay.core.clock import Instant
 from forebay.core.lanes import Lane
+from forebay.dialects.metadata import shown
+from forebay.dialects.responses_history import input_items, output_of
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Accepted
+from forebay.store.conversations import Appended
 from forebay.store.requests import NewRequest
 
 SECRET_KEYS = ("webhook_token",)
@@ -17,8 +20,8 @@ def without_secrets(body: JsonObject) -> JsonObject:
     metadata = body.get("metadata")
     if not isinstance(metadata, dict) or not any(key in metadata for key in SECRET_KEYS):
         return body
-    shown = {key: value for key, value in metadata.items() if key not in SECRET_KEYS}
-    return {**body, "metadata": shown}
+    kept = {key: value for key, value in metadata.items() if key not in SECRET_KEYS}
+    return {**body, "metadata": kept}
 
 
 def new_request(
@@ -29,7 +32,7 @@ def new_request(
     webhook_token: bytes | None = None,
 ) -> NewRequest:
     """Return the row of an accepted call; without an expiry, its deadline stands there."""
-    call = accepted.call
+    call, context = accepted.call, accepted.context
     assert accepted.lane is not Lane.BATCH, "batch lines are kept in segments"
     return NewRequest(
         id=call.id,
@@ -47,4 +50,16 @@ def new_request(
         is_stored=call.wishes.is_stored,
         webhook_url=webhook_url,
         webhook_token=webhook_token,
+        metadata=shown(call.wishes.metadata),
+        previous_id=None if context is None else context.previous_id,
+        conversation_id=None if context is None else context.conversation_id,
     )
+
+
+def appended(accepted: Accepted, final: JsonObject) -> Appended | None:
+    """Return what an ended response adds to its conversation, if it has one."""
+    context = accepted.context
+    if context is None or context.conversation_id is None:
+        return None
+    items = [*input_items(accepted.call.id, context.own), *output_of(final)]
+    return Appended(context.conversation_id, tuple(items))

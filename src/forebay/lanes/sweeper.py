@@ -14,7 +14,8 @@ PAUSE_S = 60.0
 class Sweeper:
     """Deletes expired files, and background responses with `store: false` a while after their end.
 
-    Their callers have `unstored_keep_s` to fetch them. Ledger entries stay.
+    Their callers have `unstored_keep_s` to fetch them. What callers deleted goes once nothing
+    continues it any more. Ledger entries stay.
     """
 
     def __init__(self, store: Store, *, clock: Clock, unstored_keep_s: float) -> None:
@@ -29,7 +30,9 @@ class Sweeper:
     async def sweep(self) -> float:
         """Delete some of what is over; returns how long to wait before looking again."""
         finished_before = after(self._clock.now(), -self._unstored_keep_s)
-        swept = await self._store.requests.delete_unstored(finished_before=finished_before)
+        stored = self._store.stored_requests
+        swept = await stored.delete_unstored(finished_before=finished_before)
+        swept += await stored.delete_hidden()
         for file in await self._store.files.expired():
             _, orphan = await self._store.files.delete(file.project_id, file.id)
             if orphan is not None:

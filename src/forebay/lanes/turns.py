@@ -1,31 +1,80 @@
-"""The running of a turn, the same for every lane: a slot, the stream, the folded answer."""
+"""The running of a turn, the same for every lane: a slot, the stream, the folded answer.
+
+A turn of several choices is asked for one choice at a time, for engines miscount several: together,
+each on a slot of its own, when somebody waits for them, and one after the other on a slot that is
+held already.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+import msgspec
+
 from forebay.core.errors import EngineFailed, EngineUnavailable, EngineUnreachable
-from forebay.dialects.turn import Answer, Delta
+from forebay.dialects.answer import Answer
+from forebay.dialects.turn import AnyTurn, Delta, parts
 from forebay.engines.pool import Replica
 from forebay.lanes.admission import Accepted
+from forebay.lanes.exchange import Images, exchange, prepared
 from forebay.scheduler.dispatcher import Dispatcher, Slot
 
+CHOICES_READ_AHEAD = 64
+
 log = logging.getLogger(__name__)
+
+_Piece = list[Delta] | Exception | None
+"""What one of several choices brought: deltas, what broke it, or its end."""
 
 
 class Turns:
     """Runs turns. `on_trouble` is told of a replica that a turn found broken."""
 
-    def __init__(self, dispatcher: Dispatcher, *, on_trouble: Callable[[Replica], None]) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, *, images: Images, on_trouble: Callable[[Replica], None]
+    ) -> None:
         self._dispatcher = dispatcher
+        self._images = images
         self._on_trouble = on_trouble
 
     async def stream(
         self, accepted: Accepted, answer: Answer, *, max_wait_s: float
     ) -> AsyncGenerator[list[Delta], None]:
-        """Wait for a slot, then run the turn on it, folding its deltas into `answer`.
+        """Wait for a slot, then run the turn on it, folding its deltas into `answer`."""
+        turn = await prepared(accepted.turn, self._images)
+        choices = parts(turn)
+        running = (
+            self._alone(accepted, choices[0], max_wait_s=max_wait_s)
+            if len(choices) == 1
+            else self._together(accepted, choices, max_wait_s=max_wait_s)
+        )
+        async with aclosing(running):
+            async for deltas in running:
+                for delta in deltas:
+                    answer.add(delta)
+                yield deltas
+
+    async def run(
+        self, slot: Slot, accepted: Accepted, answer: Answer
+    ) -> AsyncGenerator[list[Delta], None]:
+        """Run the turn on a slot, and give the slot back."""
+        with slot:
+            turn = await prepared(accepted.turn, self._images)
+            for number, choice in enumerate(parts(turn)):
+                async with aclosing(self._on(slot, accepted, choice)) as running:
+                    async for deltas in running:
+                        shown = _numbered(deltas, number)
+                        for delta in shown:
+                            answer.add(delta)
+                        yield shown
+
+    async def _alone(
+        self, accepted: Accepted, choice: AnyTurn, *, max_wait_s: float | None
+    ) -> AsyncGenerator[list[Delta], None]:
+        """Run one choice on a slot of its own.
 
         A replica that cannot be reached costs the caller nothing while another one is left.
         """
@@ -38,35 +87,73 @@ class Turns:
                 max_wait_s=max_wait_s,
             )
             try:
-                async with aclosing(self.run(slot, accepted, answer)) as running:
-                    async for deltas in running:
-                        yield deltas
+                with slot:
+                    async with aclosing(self._on(slot, accepted, choice)) as running:
+                        async for deltas in running:
+                            yield deltas
                 return
             except EngineUnreachable:
                 if is_last_try:
                     raise
 
-    async def run(
-        self, slot: Slot, accepted: Accepted, answer: Answer
+    async def _together(
+        self, accepted: Accepted, choices: list[AnyTurn], *, max_wait_s: float
     ) -> AsyncGenerator[list[Delta], None]:
-        """Run the turn on a slot, and give the slot back."""
-        with slot:
-            stream = slot.engine.stream(accepted.call.turn, model=slot.model)
+        """Run several choices at the same time; one that fails ends them all."""
+        pieces: asyncio.Queue[_Piece] = asyncio.Queue(CHOICES_READ_AHEAD)
+
+        async def pump(number: int, choice: AnyTurn) -> None:
+            # Only the first may be refused for lack of room: with it, the call is taken on.
+            wait_s = max_wait_s if number == 0 else None
             try:
-                async with aclosing(stream):
-                    async for deltas in stream:
-                        for delta in deltas:
-                            answer.add(delta)
+                async with aclosing(self._alone(accepted, choice, max_wait_s=wait_s)) as running:
+                    async for deltas in running:
+                        await pieces.put(_numbered(deltas, number))
+                await pieces.put(None)
+            except Exception as error:
+                await pieces.put(error)
+
+        # No TaskGroup: it would wrap the closing of this generator into a group of exceptions.
+        running = [asyncio.create_task(pump(*numbered)) for numbered in enumerate(choices)]
+        try:
+            left = len(choices)
+            while left:
+                match await pieces.get():
+                    case None:
+                        left -= 1
+                    case Exception() as error:
+                        raise error
+                    case deltas:
                         yield deltas
-                slot.replica.failures = 0
-            except EngineFailed as error:
-                fields = {"engine": slot.replica.name, "engine_status": error.engine_status}
-                log.warning("engine failed", extra={"request_id": accepted.call.id, **fields})
-                slot.replica.failures += 1
-                self._on_trouble(slot.replica)
-                raise
-            except EngineUnavailable as error:
-                if isinstance(error, EngineUnreachable):
-                    self._dispatcher.mark_down(slot.replica, error=str(error))
-                self._on_trouble(slot.replica)
-                raise
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+
+    async def _on(
+        self, slot: Slot, accepted: Accepted, choice: AnyTurn
+    ) -> AsyncGenerator[list[Delta], None]:
+        """Run one choice on a slot that is held, and note how its replica fared."""
+        try:
+            async with aclosing(exchange(slot, accepted, choice)) as running:
+                async for deltas in running:
+                    yield deltas
+            slot.replica.failures = 0
+        except EngineFailed as error:
+            fields = {"engine": slot.replica.name, "engine_status": error.engine_status}
+            log.warning("engine failed", extra={"request_id": accepted.call.id, **fields})
+            slot.replica.failures += 1
+            self._on_trouble(slot.replica)
+            raise
+        except EngineUnavailable as error:
+            if isinstance(error, EngineUnreachable):
+                self._dispatcher.mark_down(slot.replica, error=str(error))
+            self._on_trouble(slot.replica)
+            raise
+
+
+def _numbered(deltas: list[Delta], number: int) -> list[Delta]:
+    """Return the deltas as those of the choice of that number."""
+    if number == 0:
+        return deltas
+    return [msgspec.structs.replace(delta, choice=number) for delta in deltas]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -12,9 +13,16 @@ from forebay.store.database import Row
 T = TypeVar("T")
 
 
-def record(row: Row, shape: type[T]) -> T:
+def record(row: Mapping[str, object], shape: type[T]) -> T:
     """Return the row as the record of that type; columns that it does not name are left out."""
     return msgspec.convert(row, shape, strict=False, builtin_types=(bytes,))
+
+
+def with_metadata(row: Row) -> dict[str, object]:
+    """Return the row with its metadata as pairs of strings, for a record that shows them."""
+    metadata = row["metadata"]
+    assert isinstance(metadata, str)
+    return {**row, "metadata": msgspec.json.decode(metadata)}
 
 
 def band_and_deadline(rows: list[Row]) -> tuple[int, Instant] | None:

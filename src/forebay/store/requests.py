@@ -2,12 +2,13 @@
 
 A request is claimed with a lease, and only the holder of that lease settles it or gives it back; a
 worker that lost its lease gets `LeaseLost` and nothing changes. `cancel` and `expire` need no lease
-and win. What ends a request, its ledger entry and its webhook delivery are one transaction.
+and win. What ends a request, its ledger entry, its webhook delivery and what it adds to its
+conversation are one transaction.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from forebay.core.clock import Clock, Instant
 from forebay.core.errors import LeaseLost
@@ -15,14 +16,16 @@ from forebay.core.ids import NewId
 from forebay.core.lanes import Lane
 from forebay.core.ledger import LedgerEntry
 from forebay.core.requests import RequestStatus
-from forebay.store.database import Database, Row, Tx
+from forebay.dialects.wire import encode
+from forebay.store.conversations import Appended, append_items
+from forebay.store.database import Database, Row, Tx, Value
 from forebay.store.ledger import record_entry
-from forebay.store.records import band_and_deadline, record
+from forebay.store.records import band_and_deadline, record, with_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRequest:
-    """A request as it is accepted. `body` is the caller's JSON without secrets."""
+    """A request as it is accepted. `body` and `metadata` are the caller's, without secrets."""
 
     id: str
     project_id: str
@@ -39,11 +42,17 @@ class NewRequest:
     is_stored: bool = True
     webhook_url: str | None = None
     webhook_token: bytes | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    previous_id: str | None = None
+    conversation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
-    """A request as it is kept. `answer` is the final object's JSON."""
+    """A request as it is kept. `answer` is the final object's JSON.
+
+    `previous_id` is that of the request it continues, which may be deleted by now.
+    """
 
     id: str
     project_id: str
@@ -62,18 +71,23 @@ class RequestRecord:
     attempt: int
     failures: int
     lease_id: str | None
+    is_stored: bool
     body: bytes
     answer: bytes | None
+    metadata: dict[str, str]
+    previous_id: str | None
+    conversation_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """How a request ended."""
+    """How a request ended. `appended` goes to the conversation that it belongs to."""
 
     status: RequestStatus
     finished_at: Instant
     answer: bytes
     charge: LedgerEntry | None = None
+    appended: Appended | None = None
 
 
 class Requests:
@@ -108,8 +122,7 @@ class Requests:
                 finished_at=settlement.finished_at,
                 answer=settlement.answer,
             )
-            if settlement.charge is not None:
-                await record_entry(tx, settlement.charge)
+            await _record_settled(tx, settlement)
 
         await self._database.write(store)
 
@@ -160,8 +173,7 @@ class Requests:
             )
             if not rows:
                 raise LeaseLost(f"the lease on {request.id} was lost")
-            if settlement.charge is not None:
-                await record_entry(tx, settlement.charge)
+            await _record_settled(tx, settlement)
             await self._enqueue_delivery(tx, request.id, rows[0])
 
         await self._database.write(settle)
@@ -226,24 +238,7 @@ class Requests:
     async def expired(self) -> list[RequestRecord]:
         """Return some waiting requests whose expiry has come."""
         rows = await self._database.read("list_expired_requests", now=self._clock.now())
-        return [record(row, RequestRecord) for row in rows]
-
-    async def delete(self, project_id: str, request_id: str) -> bool:
-        """Forget a request that has ended; its ledger entries stay."""
-
-        async def delete(tx: Tx) -> bool:
-            return bool(await tx.run("delete_request", id=request_id, project_id=project_id))
-
-        return await self._database.write(delete)
-
-    async def delete_unstored(self, *, finished_before: Instant) -> int:
-        """Forget some unstored ones that ended before this instant; returns how many."""
-
-        async def delete(tx: Tx) -> int:
-            rows = await tx.run("delete_unstored_requests", finished_before=finished_before)
-            return len(rows)
-
-        return await self._database.write(delete)
+        return [request_record(row) for row in rows]
 
     async def _enqueue_delivery(self, tx: Tx, request_id: str, row: Row) -> None:
         if row["webhook_url"] is not None:
@@ -257,7 +252,14 @@ class Requests:
             )
 
 
-def _values(request: NewRequest) -> dict[str, str | int | bytes]:
+async def _record_settled(tx: Tx, settlement: Settlement) -> None:
+    if settlement.charge is not None:
+        await record_entry(tx, settlement.charge)
+    if settlement.appended is not None:
+        await append_items(tx, settlement.appended)
+
+
+def _values(request: NewRequest) -> dict[str, Value]:
     return {
         "id": request.id,
         "project_id": request.project_id,
@@ -272,8 +274,16 @@ def _values(request: NewRequest) -> dict[str, str | int | bytes]:
         "expires_at": request.expires_at,
         "is_stored": int(request.is_stored),
         "body": request.body,
+        "metadata": encode(request.metadata).decode(),
+        "previous_id": request.previous_id,
+        "conversation_id": request.conversation_id,
     }
 
 
+def request_record(row: Row) -> RequestRecord:
+    """Return a row of the requests as a record."""
+    return record(with_metadata(row), RequestRecord)
+
+
 def _first(rows: list[Row]) -> RequestRecord | None:
-    return record(rows[0], RequestRecord) if rows else None
+    return request_record(rows[0]) if rows else None

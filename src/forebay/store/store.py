@@ -8,6 +8,7 @@ from forebay.core.clock import Clock
 from forebay.core.ids import NewId
 from forebay.store.batches import Batches
 from forebay.store.blobs import Blobs
+from forebay.store.conversations import Conversations
 from forebay.store.database import Database
 from forebay.store.deliveries import Deliveries
 from forebay.store.files import Files
@@ -16,6 +17,7 @@ from forebay.store.ledger import Ledger
 from forebay.store.projects import Projects
 from forebay.store.requests import Requests
 from forebay.store.segments import Segments
+from forebay.store.stored_requests import StoredRequests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class Store:
 
     projects: Projects
     requests: Requests
+    stored_requests: StoredRequests
+    conversations: Conversations
     ledger: Ledger
     leases: Leases
     deliveries: Deliveries
@@ -38,6 +42,8 @@ def build_store(database: Database, blobs: Blobs, *, clock: Clock, new_id: NewId
     return Store(
         projects=Projects(database, clock=clock, new_id=new_id),
         requests=Requests(database, clock=clock, new_id=new_id),
+        stored_requests=StoredRequests(database),
+        conversations=Conversations(database, clock=clock, new_id=new_id),
         ledger=Ledger(database),
         leases=Leases(database, clock=clock),
         deliveries=Deliveries(database, clock=clock),

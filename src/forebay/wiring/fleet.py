@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from forebay.core.clock import Clock
-from forebay.engines.embedded import EmbeddedEngine
+from forebay.core.errors import ForebayError
+from forebay.core.models import Model
 from forebay.engines.embedded_options import EmbeddedOptions
 from forebay.engines.health import HealthWatch
-from forebay.engines.http import HttpEngine, HttpEngineOptions
-from forebay.engines.known_models import DEFAULT_MODEL
+from forebay.engines.http import HttpEngineOptions
+from forebay.engines.known_models import DEFAULT_EMBEDDING_MODEL, DEFAULT_MODEL
 from forebay.engines.pool import Replica
+from forebay.engines.weights import Weights
 from forebay.lanes.catalogue import Catalogue, Served
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.settings import ModelSettings, Settings, SettingsInvalid
 from forebay.wiring.doors import OpenEngine
-from forebay.wiring.models import configured_model, embedded_model, found_model, windows_of
+from forebay.wiring.embedded import (
+    EMBEDDED,
+    EMBEDDED_EMBEDDINGS,
+    EmbeddedReplica,
+    chat_options,
+    embedding_options,
+)
+from forebay.wiring.models import (
+    configured_model,
+    embedded_embedding_model,
+    embedded_model,
+    found_model,
+    windows_of,
+)
 
-# llama.cpp sees a closed connection during a long prompt only where it would write something.
-EMBEDDED_EXTRA: dict[str, object] = {"return_progress": True}
+EMBEDDINGS_START_S = 2.0  # a moment of the start, where their weights are here; half is usual
 
-EMBEDDED = "embedded"
+log = logging.getLogger(__name__)
 
 
 class Fleet:
@@ -56,36 +72,72 @@ class Fleet:
         self._watches: dict[str, HealthWatch] = {}
         self._replicas: dict[str, Replica] = {}
         self._finding: set[str] = set()
-        self._embedded: EmbeddedEngine | None = None
-        self._has_address = asyncio.Event()
+        self._embedded: dict[str, EmbeddedReplica] = {}
+        self._weights = Weights(settings.models_folder)
+        self._has_tried_embeddings = asyncio.Event()
         for name, model in settings.models.items():
             self._add_configured(name, model)
         for url in settings.engines:
             self._add_finding(url)
         if weights is not None:
-            self._add_embedded(weights)
+            self._add_embedded_chat(weights)
+        self._are_embeddings_wanted = weights is not None and settings.embedded_embeddings
+        if self._are_embeddings_wanted:
+            catalogue.untold.add(EMBEDDED_EMBEDDINGS)
 
     async def run(self) -> None:
         """Keep the engines alive and watched for ever, then let go of them."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                if self._embedded is not None:
-                    tasks.create_task(self._embedded.run())
                 for replica in self._replicas.values():
                     tasks.create_task(self._watch_over(replica))
+                if self._are_embeddings_wanted:
+                    tasks.create_task(self._bring_embeddings())
         finally:
             for replica in self._replicas.values():
                 await replica.engine.close()
 
     async def _watch_over(self, replica: Replica) -> None:
-        if replica.name == EMBEDDED:
-            await self._has_address.wait()
-        await self._watches[replica.name].run()
+        watch = self._watches[replica.name]
+        embedded = self._embedded.get(replica.name)
+        if embedded is None:
+            await watch.run()
+            return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(embedded.run())
+            await embedded.has_address.wait()
+            await watch.run()
+
+    async def _bring_embeddings(self) -> None:
+        """Serve the embedded embedding model once its weights are here, or do without it."""
+        model = embedded_embedding_model(self._windows, self._settings, self._clock.now())
+        replica = None
+        try:
+            if all(self._catalogue.get(name) is None for name in (model.name, *model.aliases)):
+                weights = await self._weights.pull(DEFAULT_EMBEDDING_MODEL)
+                options = embedding_options(weights)
+                replica = self._add_embedded(EMBEDDED_EMBEDDINGS, options, model)
+        except (ForebayError, OSError) as error:
+            log.warning("embedding model not served", extra={"reason": str(error)})
+        self._has_tried_embeddings.set()
+        self._catalogue.untold.discard(EMBEDDED_EMBEDDINGS)
+        self._on_told()
+        if replica is not None:
+            await self._watch_over(replica)
 
     async def first_probes(self) -> None:
-        """Return when it is known of every replica whether it is well."""
-        for watch in self._watches.values():
+        """Return when it is known of every replica whether it is well.
+
+        Embeddings are waited for only where their weights are here, and not for long.
+        """
+        for watch in list(self._watches.values()):
             await watch.has_probed.wait()
+        if self._are_embeddings_wanted and self._weights.has(DEFAULT_EMBEDDING_MODEL):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EMBEDDINGS_START_S):
+                    await self._has_tried_embeddings.wait()
+                    if EMBEDDED_EMBEDDINGS in self._watches:
+                        await self._watches[EMBEDDED_EMBEDDINGS].has_probed.wait()
 
     def trouble(self, replica: Replica) -> None:
         """A turn found this replica broken: look at it now."""
@@ -106,45 +158,27 @@ class Fleet:
         self._finding.add(name)
         self._catalogue.untold.add(name)
 
-    def _add_embedded(self, weights: Path) -> None:
+    def _add_embedded_chat(self, weights: Path) -> None:
         settings = self._settings
         name = DEFAULT_MODEL if settings.model is None else Path(settings.model).stem
-        options = EmbeddedOptions(
-            model_path=weights,
-            alias=name,
-            slots=settings.embedded_slots,
-            slot_context_tokens=settings.embedded_context_tokens,
-            threads=settings.embedded_threads,
-            batch_threads=settings.embedded_batch_threads,
-        )
-        client = HttpEngine(
-            HttpEngineOptions(
-                url="http://127.0.0.1:9/v1",  # until the child tells where it listens
-                extra=EMBEDDED_EXTRA,
-                can_reuse_connections=False,
-                stall_s=settings.engine_stall_s,
-            )
-        )
-        replica = Replica(EMBEDDED, client, slots=settings.embedded_slots)
-        embedded = EmbeddedEngine(
-            options, on_address=lambda url: self._embedded_moved(replica, client, url)
-        )
-        self._embedded = embedded
-        self._watch(replica)
-        served = self._catalogue.add(
-            embedded_model(name, self._windows, settings, self._clock.now())
-        )
-        served.pool.add(replica, model=name)
-        self._on_served(served)
+        options = chat_options(settings, weights, name=name)
+        model = embedded_model(name, self._windows, settings, self._clock.now())
+        self._add_embedded(EMBEDDED, options, model)
 
-    def _embedded_moved(self, replica: Replica, client: HttpEngine, url: str | None) -> None:
-        assert self._embedded is not None
-        if url is None:
-            self._dispatcher.mark_down(replica, error="the embedded engine is not running")
-        else:
-            client.move(url, self._embedded.api_key)
-            self._has_address.set()
+    def _add_embedded(self, name: str, options: EmbeddedOptions, model: Model) -> Replica:
+        embedded = EmbeddedReplica(name, options, self._settings, on_moved=self._moved)
+        self._embedded[name] = embedded
+        self._watch(embedded.replica)
+        served = self._catalogue.add(model)
+        served.pool.add(embedded.replica, model=model.name)
+        self._on_served(served)
+        return embedded.replica
+
+    def _moved(self, replica: Replica, error: str | None) -> None:
+        if error is None:
             self.trouble(replica)
+        else:
+            self._dispatcher.mark_down(replica, error=error)
 
     def _replica(self, url: str, *, key: str | None, slots: int | None = None) -> Replica:
         """Return the replica at this address; models that share one share its slots."""

@@ -10,7 +10,9 @@ from pathlib import Path
 from forebay.api.app import FrontDoor, Rooms, build_app
 from forebay.api.keys import KeyRing
 from forebay.dialects.chat import ChatDialect
+from forebay.dialects.completions import CompletionsDialect
 from forebay.dialects.dialect import Dialect, DialectName
+from forebay.dialects.embeddings import EmbeddingsDialect
 from forebay.dialects.messages import MessagesDialect
 from forebay.dialects.responses import ResponsesDialect
 from forebay.engines.pool import Replica
@@ -26,10 +28,16 @@ from forebay.lanes.batch.plan import Planner
 from forebay.lanes.batch.validator import Validator
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.catalogue import Catalogue, Served
+from forebay.lanes.compaction import Compaction
+from forebay.lanes.contexts import Contexts
+from forebay.lanes.conversations import ConversationDesk
+from forebay.lanes.counting import Counting
 from forebay.lanes.expirer import Expirer
+from forebay.lanes.images import Images
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.realtime import Realtime
-from forebay.lanes.secret import Seal
+from forebay.lanes.secret import Seal, TextCipher
+from forebay.lanes.stored_chats import StoredChats
 from forebay.lanes.sweeper import Sweeper
 from forebay.lanes.turns import Turns
 from forebay.lanes.webhooks import Webhooks
@@ -98,8 +106,13 @@ class House:
                 catalogue=self.catalogue,
                 dialects=self._dialects,
                 admission=self._admission,
+                contexts=self._contexts,
+                compaction=self._compaction,
+                counting=self._counting,
                 realtime=self._realtime,
                 background=self._background,
+                stored_chats=StoredChats(self._store.stored_requests),
+                conversations=ConversationDesk(self._store.conversations, new_id=self._new_id),
                 files=self._files,
                 batches=self._batches,
                 projects=self._store.projects,
@@ -109,6 +122,10 @@ class House:
                 body_timeout_s=self._settings.body_timeout_s,
             )
         )
+
+    async def close(self) -> None:
+        """Let go of what the rooms hold open."""
+        await self._images.close()
 
     def _feed(self, served: Served) -> None:
         self._background_worker.feed(served)
@@ -123,7 +140,15 @@ class House:
 
     @cached_property
     def _dialects(self) -> dict[DialectName, Dialect]:
-        dialects: tuple[Dialect, ...] = (ChatDialect(), ResponsesDialect(), MessagesDialect())
+        dialects: tuple[Dialect, ...] = (
+            ChatDialect(),
+            ResponsesDialect(self._cipher),
+            MessagesDialect(
+                self._cipher, is_sampling_refused=self._settings.strict_anthropic_sampling
+            ),
+            EmbeddingsDialect(),
+            CompletionsDialect(),
+        )
         return {dialect.name: dialect for dialect in dialects}
 
     @cached_property
@@ -132,7 +157,36 @@ class House:
 
     @cached_property
     def _turns(self) -> Turns:
-        return Turns(self._dispatcher, on_trouble=self._trouble)
+        return Turns(self._dispatcher, images=self._images, on_trouble=self._trouble)
+
+    @cached_property
+    def _images(self) -> Images:
+        return Images(AddressGuard(self._settings.image_addresses))
+
+    @cached_property
+    def _contexts(self) -> Contexts:
+        return Contexts(self._store.stored_requests, self._store.conversations)
+
+    @cached_property
+    def _compaction(self) -> Compaction:
+        return Compaction(
+            self._admission,
+            self._contexts,
+            self._realtime,
+            cipher=self._cipher,
+            clock=self._clock,
+            new_id=self._new_id,
+        )
+
+    @cached_property
+    def _counting(self) -> Counting:
+        return Counting(
+            self._admission, self._contexts, images=self._images, on_trouble=self._trouble
+        )
+
+    @cached_property
+    def _cipher(self) -> TextCipher:
+        return TextCipher(seal_secret(self._settings))
 
     @cached_property
     def _seal(self) -> Seal:
@@ -166,6 +220,7 @@ class House:
     def _background(self) -> Background:
         return Background(
             self._admission,
+            self._contexts,
             self._store,
             self._background_worker,
             self._webhooks,
@@ -179,6 +234,7 @@ class House:
     def _background_worker(self) -> BackgroundWorker:
         return BackgroundWorker(
             self._admission,
+            self._contexts,
             self._turns,
             self._dispatcher,
             self._store,

@@ -6,15 +6,17 @@ from fractions import Fraction
 
 from forebay.core.clock import Instant
 from forebay.core.lanes import Lane
-from forebay.core.models import Model
+from forebay.core.models import Model, ModelKind, ToolCalling
 from forebay.core.money import Price, PriceList, per_million
 from forebay.core.windows import DEFAULT_WINDOWS, Band, CompletionWindow
-from forebay.engines.known_models import DEFAULT_MODEL, SMOLLM2
+from forebay.engines.known_models import DEFAULT_MODEL, MINILM
 from forebay.settings import ModelSettings, PriceSettings, Settings, SettingsInvalid, WindowSettings
 
 # A price for the model that a fresh installation runs, so that its bills show something.
 EMBEDDED_PRICE = PriceSettings(input="0.05", cached="0.01", output="0.10")
 EMBEDDED_ALIASES = {DEFAULT_MODEL: ("smollm2",)}
+EMBEDDING_PRICE = PriceSettings(input="0.01")
+EMBEDDING_ALIASES = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
 
 
 def windows_of(settings: Settings) -> tuple[CompletionWindow, ...]:
@@ -43,7 +45,9 @@ def configured_model(
         ),
         currency=settings.currency,
         created_at=now,
-        takes_tools=model.takes_tools,
+        kind=None if model.kind is None else ModelKind(model.kind),
+        tool_calling=ToolCalling(model.tool_calling),
+        has_grammar=model.has_grammar,
         takes_images=model.takes_images,
         context_tokens=model.context_tokens,
     )
@@ -67,7 +71,6 @@ def embedded_model(
     name: str, windows: tuple[CompletionWindow, ...], settings: Settings, now: Instant
 ) -> Model:
     """Return the model that the embedded engine runs."""
-    is_default = name == DEFAULT_MODEL
     return Model(
         name=name,
         aliases=EMBEDDED_ALIASES.get(name, ()),
@@ -75,9 +78,30 @@ def embedded_model(
         prices=PriceList(asap=_price(EMBEDDED_PRICE, name)),
         currency=settings.currency,
         created_at=now,
-        takes_tools=SMOLLM2.takes_tools if is_default else True,
+        kind=ModelKind.CHAT,
+        # Its own way drops tools where the template has none, and lets `required` end without one.
+        tool_calling=ToolCalling.FORCED,
         takes_images=False,  # no projector is loaded
         context_tokens=settings.embedded_context_tokens,
+    )
+
+
+def embedded_embedding_model(
+    windows: tuple[CompletionWindow, ...], settings: Settings, now: Instant
+) -> Model:
+    """Return the model that makes embeddings beside the embedded engine's own."""
+    return Model(
+        name=MINILM.name,
+        aliases=EMBEDDING_ALIASES,
+        windows=windows,
+        prices=PriceList(asap=_price(EMBEDDING_PRICE, MINILM.name)),
+        currency=settings.currency,
+        created_at=now,
+        kind=ModelKind.EMBEDDING,
+        tool_calling=ToolCalling.NONE,
+        has_grammar=False,
+        takes_images=False,
+        context_tokens=MINILM.context_tokens,
     )
 
 

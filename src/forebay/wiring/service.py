@@ -80,6 +80,7 @@ async def running(
             finally:
                 for task in owned:
                     task.cancel()
+                await house.close()
 
 
 async def _settle_in(fleet: Fleet, *, within_s: float) -> None:

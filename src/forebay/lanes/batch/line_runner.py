@@ -17,7 +17,7 @@ from forebay.core.errors import (
 from forebay.core.ids import NewId
 from forebay.dialects.batches import ENDPOINTS, result_line, unanswered_line
 from forebay.dialects.dialect import Dialect, DialectName
-from forebay.dialects.turn import Answer
+from forebay.dialects.answer import Answer
 from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.batch.lines import SegmentLine
 from forebay.lanes.batch.results import LineResult

@@ -2,11 +2,11 @@
 INSERT INTO request (
     id, project_id, key_id, lane, dialect, model, completion_window, band_rank, status,
     accepted_at, deadline_at, expires_at, not_before_at, is_stored, body, webhook_url,
-    webhook_token
+    webhook_token, metadata, previous_id, conversation_id
 ) VALUES (
     :id, :project_id, :key_id, :lane, :dialect, :model, :completion_window, :band_rank, 'queued',
     :accepted_at, :deadline_at, :expires_at, :accepted_at, :is_stored, :body, :webhook_url,
-    :webhook_token
+    :webhook_token, :metadata, :previous_id, :conversation_id
 );
 
 -- name: store_settled_request
@@ -14,15 +14,68 @@ INSERT INTO request (
 INSERT INTO request (
     id, project_id, key_id, lane, dialect, model, completion_window, band_rank, status,
     accepted_at, deadline_at, expires_at, not_before_at, started_at, finished_at, attempt,
-    is_stored, body, answer
+    is_stored, body, answer, metadata, previous_id, conversation_id
 ) VALUES (
     :id, :project_id, :key_id, :lane, :dialect, :model, :completion_window, :band_rank, :status,
     :accepted_at, :deadline_at, :deadline_at, :accepted_at, :accepted_at, :finished_at, 1,
-    :is_stored, :body, :answer
+    :is_stored, :body, :answer, :metadata, :previous_id, :conversation_id
 );
 
 -- name: get_request
-SELECT * FROM request WHERE id = :id AND project_id = :project_id;
+SELECT * FROM request WHERE id = :id AND project_id = :project_id AND is_hidden = 0;
+
+-- name: list_request_chain
+-- The response of that id, which must be there, and all that it continues: oldest first. What it
+-- continues may be hidden by now.
+WITH RECURSIVE chain (id, previous_id, depth) AS (
+    SELECT id, previous_id, 0 FROM request
+    WHERE id = :id AND project_id = :project_id AND is_hidden = 0
+    UNION ALL
+    SELECT request.id, request.previous_id, chain.depth + 1
+    FROM request JOIN chain ON request.id = chain.previous_id
+    WHERE request.project_id = :project_id
+)
+SELECT request.* FROM request JOIN chain ON request.id = chain.id
+ORDER BY chain.depth DESC;
+
+-- name: list_stored_requests_oldest_first (sqlite)
+-- Those that have every pair of the metadata that is wanted.
+SELECT id, answer, metadata FROM request
+WHERE
+    project_id = :project_id AND dialect = :dialect AND is_stored = 1 AND is_hidden = 0
+    AND answer IS NOT NULL AND (:model IS NULL OR model = :model)
+    AND id > COALESCE(:after, '')
+    AND NOT EXISTS (
+        SELECT 1 FROM json_each(:metadata) AS wanted
+        WHERE NOT EXISTS (
+            SELECT 1 FROM json_each(request.metadata) AS own
+            WHERE own.key = wanted.key AND own.value = wanted.value
+        )
+    )
+ORDER BY id LIMIT :limit;
+
+-- name: list_stored_requests_newest_first (sqlite)
+-- No id is beyond '~'.
+SELECT id, answer, metadata FROM request
+WHERE
+    project_id = :project_id AND dialect = :dialect AND is_stored = 1 AND is_hidden = 0
+    AND answer IS NOT NULL AND (:model IS NULL OR model = :model)
+    AND id < COALESCE(:after, '~')
+    AND NOT EXISTS (
+        SELECT 1 FROM json_each(:metadata) AS wanted
+        WHERE NOT EXISTS (
+            SELECT 1 FROM json_each(request.metadata) AS own
+            WHERE own.key = wanted.key AND own.value = wanted.value
+        )
+    )
+ORDER BY id DESC LIMIT :limit;
+
+-- name: update_request_metadata
+UPDATE request SET metadata = :metadata
+WHERE
+    id = :id AND project_id = :project_id AND dialect = :dialect AND is_stored = 1
+    AND is_hidden = 0 AND answer IS NOT NULL
+RETURNING id, answer, metadata;
 
 -- name: peek_waiting_request
 SELECT band_rank, deadline_at FROM request
@@ -109,6 +162,29 @@ WHERE id IN (
 RETURNING id;
 
 -- name: delete_request
+-- One that another continues is only hidden: see hide_request.
 DELETE FROM request
-WHERE id = :id AND project_id = :project_id AND status NOT IN ('queued', 'in_progress')
+WHERE
+    id = :id AND project_id = :project_id AND is_hidden = 0
+    AND status NOT IN ('queued', 'in_progress')
+    AND NOT EXISTS (SELECT 1 FROM request AS later WHERE later.previous_id = request.id)
+RETURNING id;
+
+-- name: hide_request
+UPDATE request SET is_hidden = 1
+WHERE
+    id = :id AND project_id = :project_id AND is_hidden = 0
+    AND status NOT IN ('queued', 'in_progress')
+RETURNING id;
+
+-- name: delete_hidden_requests
+-- Those that nothing continues any more.
+DELETE FROM request
+WHERE id IN (
+    SELECT hidden.id FROM request AS hidden
+    WHERE
+        hidden.is_hidden = 1
+        AND NOT EXISTS (SELECT 1 FROM request AS later WHERE later.previous_id = hidden.id)
+    LIMIT 100
+)
 RETURNING id;

@@ -1,0 +1,75 @@
+"""`POST /v1/responses/compact`, as an ASGI application."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope, Send
+
+from forebay.api.answered import answered
+from forebay.api.body import BodyLimits
+from forebay.api.connection import Connection
+from forebay.api.idempotency import refuse_idempotency_key
+from forebay.api.keys import KeyRing
+from forebay.api.openapi import parameters
+from forebay.api.openapi.answers.responses import Compaction as Compacted
+from forebay.api.openapi.operation import MODEL, Answer, Group, JsonBody, Operation
+from forebay.core.errors import Conflict, ForebayError, NotFound, PreviousResponseNotFound
+from forebay.core.ids import NewId
+from forebay.dialects.compaction import PARAMETERS, CompactionBody
+from forebay.dialects.dialect import ErrorReply
+from forebay.dialects.errors import openai_error
+from forebay.dialects.wire import decode_object
+from forebay.lanes.compaction import Compaction
+
+PATH = "/v1/responses/compact"
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path=PATH,
+        group=Group.RESPONSES,
+        summary="Compact a conversation",
+        what="The user's messages stay as they are; a turn of the model, charged like any other, "
+        "sums up the rest.",
+        parameters=(parameters.WINDOW,),
+        body=JsonBody(CompactionBody, PARAMETERS),
+        example={"model": MODEL, "input": "Hello!"},
+        answer=Answer(what="The compaction: the input of what follows.", shape=Compacted),
+        runs=True,
+        raises=(PreviousResponseNotFound, NotFound, Conflict),
+    ),
+)
+
+
+class CompactionRoute:
+    """Compacts a conversation while its caller waits; one that leaves ends the turn."""
+
+    def __init__(
+        self, compaction: Compaction, *, keys: KeyRing, new_id: NewId, limits: BodyLimits
+    ) -> None:
+        self._compaction = compaction
+        self._keys = keys
+        self._new_id = new_id
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        connection = Connection(scope, receive, send, request_id=self._new_id("req_"))
+        await answered(connection, self._answer, _words)
+
+    async def _answer(self, connection: Connection) -> None:
+        caller = self._keys.authenticate(connection.headers)
+        refuse_idempotency_key(connection.headers)
+        body = decode_object(await connection.body(self._limits))
+        connection.watch(is_streamed=False)
+        await connection.send_json(
+            await self._compaction.compact(
+                caller,
+                body,
+                request_id=connection.request_id,
+                header_window=connection.header(b"x-completion-window"),
+            )
+        )
+
+
+def _words(error: ForebayError, _: str) -> ErrorReply:
+    return openai_error(error)

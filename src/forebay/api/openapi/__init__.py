@@ -1,0 +1,1 @@
+"""The description of the API: operations, written beside their routes, and what is made of them."""

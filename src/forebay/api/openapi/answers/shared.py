@@ -1,0 +1,73 @@
+"""What many answers have: Forebay's own fields, lists, and what deletion says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from forebay.dialects.metadata import MAX_KEY_CHARACTERS, MAX_PAIRS, MAX_VALUE_CHARACTERS
+
+Seconds = Annotated[int, Meta(description="Seconds since 1970.")]
+Count = Annotated[int, Meta(ge=0)]
+Tier = Literal["default", "flex"]
+
+Metadata = Annotated[
+    dict[
+        Annotated[str, Meta(max_length=MAX_KEY_CHARACTERS)],
+        Annotated[str, Meta(max_length=MAX_VALUE_CHARACTERS)],
+    ],
+    Meta(max_length=MAX_PAIRS),
+]
+
+
+class Cost(msgspec.Struct):
+    """What a turn cost: a decimal number of units of the currency."""
+
+    amount: str
+    currency: str
+
+
+class Forebay(msgspec.Struct):
+    """What is Forebay's own: the completion window, its deadline, and the bill."""
+
+    window: str | UnsetType = UNSET
+    deadline_at: Seconds | UnsetType = UNSET
+    attempt: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    cost: Cost | UnsetType = UNSET
+    window_missed: Literal[True] | UnsetType = UNSET
+
+
+class Page(msgspec.Struct):
+    """One page of a list; the next one begins `after` its `last_id`."""
+
+    object: Literal["list"]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class Deleted(msgspec.Struct):
+    """What was deleted."""
+
+    id: str
+    object: str
+    deleted: Literal[True]
+
+
+class LogprobChoice(msgspec.Struct):
+    """A token that was likely at a place."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None | UnsetType = UNSET
+
+
+class Logprob(msgspec.Struct):
+    """A token of the answer, and those that were likely in its place."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None | UnsetType = UNSET
+    top_logprobs: list[LogprobChoice] | UnsetType = UNSET

@@ -1,0 +1,58 @@
+"""Bodies that the code reads field by field, as types. They describe; tests hold them to the code."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from forebay.api.openapi.answers.shared import Metadata
+from forebay.dialects.conversations import MAX_ITEMS
+from forebay.dialects.turn import JsonObject
+from forebay.lanes.batch.files import MAX_EXPIRY_S, MIN_EXPIRY_S, PURPOSES
+
+Input = str | list[JsonObject] | None
+"""The `input` of Responses: a text, or items."""
+
+ToolChoice = str | JsonObject | None
+
+NewItems = Annotated[list[JsonObject], Meta(max_length=MAX_ITEMS)]
+
+
+class UploadForm(msgspec.Struct):
+    """A file, and what it is for. Files for batches are kept 30 days unless said otherwise."""
+
+    file: Annotated[str, Meta(extra_json_schema={"format": "binary"})]
+    purpose: Annotated[str, Meta(extra_json_schema={"enum": list(PURPOSES)})]
+    expires_after_anchor: Literal["created_at"] | UnsetType = msgspec.field(
+        default=UNSET, name="expires_after[anchor]"
+    )
+    expires_after_seconds: Annotated[int, Meta(ge=MIN_EXPIRY_S, le=MAX_EXPIRY_S)] | UnsetType = (
+        msgspec.field(default=UNSET, name="expires_after[seconds]")
+    )
+
+
+class MetadataBody(msgspec.Struct):
+    """New metadata, in the place of the old; null empties it."""
+
+    metadata: Metadata | None
+
+
+class ConversationBody(msgspec.Struct):
+    """A new conversation."""
+
+    items: NewItems | None = None
+    metadata: Metadata | None = None
+
+
+class ItemsBody(msgspec.Struct):
+    """Items to add."""
+
+    items: Annotated[list[JsonObject], Meta(min_length=1, max_length=MAX_ITEMS)]
+
+
+class KeyBody(msgspec.Struct):
+    """A new key."""
+
+    name: Annotated[str, Meta(min_length=1)]

@@ -1,0 +1,52 @@
+"""Parameters that many operations have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from forebay.api.openapi.operation import Parameter
+from forebay.dialects.responses import INCLUDABLE
+
+AFTER = Parameter(
+    "after", str, "The id after which the page begins: the `last_id` of the one before."
+)
+
+INCLUDE = Parameter(
+    "include[]",
+    list[Annotated[str, Meta(extra_json_schema={"enum": sorted(INCLUDABLE)})]],
+    "Named for the vendor's clients; what is kept is shown in any case.",
+)
+
+WINDOW = Parameter(
+    "X-Completion-Window",
+    str,
+    "Names the completion window, where a client cannot set `metadata.completion_window`.",
+    is_header=True,
+)
+
+NOT_STREAMED = Parameter(
+    "stream",
+    Literal["false"],
+    "Refused unless it is false: stored responses are not streamed again.",
+)
+
+VERSION = Parameter(
+    "anthropic-version",
+    str,
+    "Sent by Anthropic's clients, who are then answered in Anthropic's words.",
+    is_header=True,
+)
+
+
+def limit(*, default: int, most: int) -> Parameter:
+    """Return the parameter that says how long a page may be."""
+    kind = Annotated[int, Meta(ge=1, le=most, extra_json_schema={"default": default})]
+    return Parameter("limit", kind, "How many a page has at most.")
+
+
+def order(*, default: Literal["asc", "desc"]) -> Parameter:
+    """Return the parameter that says which end a list begins with."""
+    kind = Annotated[str, Meta(extra_json_schema={"enum": ["asc", "desc"], "default": default})]
+    return Parameter("order", kind, "`asc` is oldest first, `desc` newest first.")

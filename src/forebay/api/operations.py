@@ -1,0 +1,46 @@
+"""Every operation of the API, gathered from beside the routes."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from forebay.api import (
+    batches,
+    compaction,
+    conversations,
+    counting,
+    docs,
+    files,
+    front_page,
+    health,
+    inference_operations,
+    models,
+    organization,
+    responses_socket,
+    stored,
+    stored_chats,
+)
+from forebay.api.openapi.operation import Group, Operation
+
+_ORDER = {group: place for place, group in enumerate(Group)}
+
+
+def every_operation() -> list[Operation]:
+    """Return the operations, group by group."""
+    gathered = chain(
+        inference_operations.OPERATIONS,
+        counting.OPERATIONS,
+        compaction.OPERATIONS,
+        stored.OPERATIONS,
+        responses_socket.OPERATIONS,
+        stored_chats.OPERATIONS,
+        conversations.OPERATIONS,
+        files.OPERATIONS,
+        batches.OPERATIONS,
+        models.OPERATIONS,
+        organization.OPERATIONS,
+        front_page.OPERATIONS,
+        health.OPERATIONS,
+        docs.OPERATIONS,
+    )
+    return sorted(gathered, key=lambda operation: _ORDER[operation.group])

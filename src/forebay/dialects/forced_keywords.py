@@ -1,0 +1,144 @@
+"""The keywords of a JSON Schema that go out to engines, each in the form that grammars take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from forebay.dialects.forced_merge import is_number
+from forebay.dialects.forced_pattern import safe_pattern
+from forebay.dialects.turn import JsonObject
+
+Plain = Callable[[object], JsonObject | bool]
+"""Makes a subschema plain; False where nothing fits it."""
+
+# Any other format is no reason for a grammar to fail.
+_FORMATS = frozenset(
+    {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"}
+)
+_COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_OBJECT = frozenset({"properties", "required", "additionalProperties"})
+_ARRAY = frozenset({"items", "prefixItems", "minItems", "maxItems"})
+_STRING = frozenset({"pattern", "format", "minLength", "maxLength"})
+
+KEPT = frozenset(
+    {"type", "enum", "const", "allOf", "anyOf", "oneOf", *_OBJECT, *_ARRAY, *_STRING, *_BOUNDS}
+)
+"""Every keyword that is looked at; all others are left out."""
+
+_MAX_INTEGER = 2**63
+"""llama.cpp fails on bounds that do not fit 64 bits."""
+
+_MAX_PLACES = 64
+
+
+def enum_values(whole: JsonObject) -> list[object]:
+    """Return the values of an `enum` that the `type` beside it allows."""
+    given = whole.get("type")
+    kinds = given if isinstance(given, list) else [given]
+    values = _list(whole["enum"])
+    return [value for value in values if given is None or any(_is(value, kind) for kind in kinds)]
+
+
+def object_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
+    """Return what a schema says of objects, None where no object fits.
+
+    An object that lists its properties has no others, unless the schema says so: a model that may
+    invent some never stops.
+    """
+    if not _OBJECT.intersection(whole):
+        return {}
+    given = _dict(whole.get("properties"))
+    more: JsonObject | bool = False
+    if "additionalProperties" in whole or not given:
+        more = plain(whole.get("additionalProperties", "properties" not in whole))
+    properties = {
+        name: said for name, schema in given.items() if (said := plain(schema)) is not False
+    }
+    required = [name for name in _list(whole.get("required")) if isinstance(name, str)]
+    for name in required:
+        if name not in properties:
+            if name in given or (more is False and "additionalProperties" in whole):
+                return None
+            properties[name] = {} if more is False else more
+    said = {"properties": properties, "required": required} if properties else {}
+    return {**said, "additionalProperties": more}
+
+
+def other_keywords(whole: JsonObject, plain: Plain) -> JsonObject:
+    """Return what a schema says of its type, and of all but objects."""
+    said: JsonObject = {}
+    kind = _kind(whole)
+    if kind is not None:
+        said["type"] = kind
+    for name in _COUNTS:
+        if isinstance(count := whole.get(name), int):
+            said[name] = count
+    for name in _BOUNDS:
+        bound = whole.get(name)
+        if is_number(bound) and abs(bound) < _MAX_INTEGER:
+            said[name] = bound
+    pattern = whole.get("pattern")
+    pattern = safe_pattern(pattern) if isinstance(pattern, str) else None
+    if pattern is not None:
+        said["pattern"] = pattern
+    elif whole.get("format") in _FORMATS:
+        said["format"] = whole["format"]
+    return {**said, **_array_keywords(whole, plain)}
+
+
+def _is(value: object, kind: object) -> bool:
+    match kind:
+        case "object":
+            return isinstance(value, dict)
+        case "array":
+            return isinstance(value, list)
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "null":
+            return value is None
+        case "integer":
+            return is_number(value) and value == int(value)
+        case _:
+            return is_number(value)
+
+
+def _kind(whole: JsonObject) -> object:
+    """Return the type; one that is left out is the one that the other keywords are about."""
+    if "type" in whole:
+        return whole["type"]
+    about = [("object", _OBJECT), ("array", _ARRAY), ("string", _STRING)]
+    return next((kind for kind, keywords in about if keywords.intersection(whole)), None)
+
+
+def _array_keywords(whole: JsonObject, plain: Plain) -> JsonObject:
+    """Return what a schema says of items: each by its place, or all alike, never both."""
+    items = whole.get("items")
+    places = _list(items) or _list(whole.get("prefixItems"))
+    if not places:
+        said = {} if items is None or isinstance(items, list) else plain(items)
+        if said is False:
+            return {"maxItems": 0}
+        return {"items": said} if said else {}
+    least, most = whole.get("minItems"), whole.get("maxItems")
+    if isinstance(least, int) and not isinstance(items, list):
+        places = places + [True if items is None else items] * (
+            min(least, _MAX_PLACES) - len(places)
+        )
+    kept = []
+    for place in places[: most if isinstance(most, int) else None]:
+        said = plain(place)
+        if said is False:
+            break
+        kept.append(said)
+    return {"prefixItems": kept, "maxItems": len(kept)}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _dict(value: object) -> JsonObject:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,128 @@
+"""The reading of an engine's stream, event by event: what chats and plain texts share.
+
+This is on the hottest path of the house: the events that one read brought are decoded together, by
+one call, and event by event only when that fails.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+import msgspec
+
+from forebay.core.errors import EngineFailed
+from forebay.core.money import Usage
+from forebay.dialects.turn import Delta
+from forebay.dialects.upstream_errors import UNREADABLE
+
+T = TypeVar("T")
+
+MAX_EVENT_BYTES = 32 * 1024 * 1024
+
+
+class EventReader(ABC, Generic[T]):
+    """Reads the bytes of one engine stream as deltas.
+
+    `is_done` turns true at `[DONE]`; an engine that leaves it out has still answered when a finish
+    reason came.
+    """
+
+    __slots__ = ("_many", "_one", "_rest", "has_finished", "is_done")
+
+    def __init__(self, many: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T]) -> None:
+        self._many = many
+        self._one = one
+        self._rest = b""
+        self.is_done = False
+        self.has_finished = False
+
+    @abstractmethod
+    def _deltas(self, chunks: list[T]) -> list[Delta]:
+        """Return what the events' payloads say, noting in `has_finished` whether one ends it."""
+
+    def feed(self, piece: bytes) -> list[Delta]:
+        """Return the deltas that `piece` completes; raises `EngineFailed` for what is no answer."""
+        buffer = self._rest + piece if self._rest else piece
+        if b"\r" in buffer:
+            buffer = buffer.replace(b"\r\n", b"\n")
+        end = buffer.rfind(b"\n\n")
+        if end < 0:
+            if len(buffer) > MAX_EVENT_BYTES:
+                raise EngineFailed("the engine sent an event without an end")
+            self._rest = buffer
+            return []
+        self._rest = buffer[end + 2 :]
+        return self._deltas(self._decode(buffer[:end]))
+
+    def _decode(self, events: bytes) -> list[T]:
+        if events.startswith(b"data: {"):
+            body = events[6:]
+            is_done = body.endswith(b"\n\ndata: [DONE]")
+            if is_done:
+                body = body[:-14]
+            # A raw line feed cannot stand inside JSON text, so this splits nothing but events.
+            try:
+                chunks = self._many.decode(b"[" + body.replace(b"\n\ndata: ", b",") + b"]")
+            except UNREADABLE:
+                pass
+            else:
+                self.is_done = self.is_done or is_done
+                return chunks
+        return self._decode_one_by_one(events)
+
+    def _decode_one_by_one(self, events: bytes) -> list[T]:
+        chunks = []
+        for event in events.split(b"\n\n"):
+            lines = event.split(b"\n")
+            data = b"\n".join([line[5:].lstrip(b" ") for line in lines if line[:5] == b"data:"])
+            if not data:
+                continue
+            if data == b"[DONE]":
+                self.is_done = True
+                continue
+            try:
+                chunks.append(self._one.decode(data))
+            except UNREADABLE as error:
+                raise EngineFailed(f"the engine sent an unreadable event: {error}") from None
+        return chunks
+
+
+class _InputDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class UpstreamUsage(msgspec.Struct):
+    """Usage as engines tell it."""
+
+    prompt_tokens: int | None = 0
+    completion_tokens: int | None = 0
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+    def read(self) -> Usage:
+        """Return it in our words."""
+        cached = self.prompt_tokens_details
+        reasoning = self.completion_tokens_details
+        return Usage(
+            input_tokens=self.prompt_tokens or 0,
+            cached_tokens=(cached.cached_tokens or 0) if cached else 0,
+            output_tokens=self.completion_tokens or 0,
+            reasoning_tokens=(reasoning.reasoning_tokens or 0) if reasoning else 0,
+        )
+
+
+def stop_sequence(finish_reason: str | None, *matches: object) -> str | None:
+    """Return the stop string that ended a choice, from what engines say that matched.
+
+    What matched may also be a token, told by its id.
+    """
+    if finish_reason == "stop":
+        for match in matches:
+            if isinstance(match, str):
+                return match
+    return None

@@ -1,0 +1,153 @@
+"""What a response continues, fetched: an earlier response, a conversation, items referred to.
+
+Earlier responses are kept as they were asked and answered, each with its own input only; what led
+to one is the chain of those before it. Instructions are not carried over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from forebay.core.errors import InvalidParameter, NotFound, PreviousResponseNotFound
+from forebay.core.requests import RequestStatus
+from forebay.dialects.dialect import DialectName
+from forebay.dialects.responses_history import (
+    input_items,
+    output_of,
+    references,
+    resolved,
+    response_of,
+)
+from forebay.dialects.responses_object import conversation_id
+from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import decode_object
+from forebay.lanes.admission import Caller, Context
+from forebay.store.conversations import Conversations
+from forebay.store.requests import RequestRecord
+from forebay.store.stored_requests import StoredRequests
+
+CONTINUABLE = (RequestStatus.COMPLETED, RequestStatus.INCOMPLETE)
+
+Held = Mapping[str, list[JsonObject]]
+"""Responses that only a connection keeps: by their ids, all the items that lead to and make up."""
+
+
+class Contexts:
+    """Finds what responses continue. Nothing of one project is seen by another."""
+
+    def __init__(self, stored: StoredRequests, conversations: Conversations) -> None:
+        self._stored = stored
+        self._conversations = conversations
+
+    async def of(self, caller: Caller, body: JsonObject, *, held: Held = {}) -> Context | None:
+        """Return what the body continues, or None when it begins anew.
+
+        Raises `PreviousResponseNotFound`, `NotFound`, or `InvalidParameter` for a response that
+        has not ended well.
+        """
+        previous_id = body.get("previous_response_id")
+        named = conversation_id(body)
+        wanted = references(body)
+        before: list[JsonObject] = []
+        if isinstance(previous_id, str):
+            before = held.get(previous_id) or await self.of_response(caller, previous_id)
+        elif named is not None:
+            before = await self._of_conversation(caller, named)
+        elif not wanted:
+            return None
+        if wanted:
+            body = resolved(body, await self._referred(caller, wanted, before))
+        return Context(
+            own=body,
+            before=before,
+            previous_id=previous_id if isinstance(previous_id, str) else None,
+            conversation_id=named,
+        )
+
+    async def of_response(self, caller: Caller, response_id: str) -> list[JsonObject]:
+        """Return all the items that led to a response, and its own."""
+        chain = await self._stored.chain(caller.project_id, response_id)
+        if not chain or any(link.dialect != DialectName.RESPONSES for link in chain):
+            raise PreviousResponseNotFound(response_id)
+        if chain[0].previous_id is not None:
+            raise PreviousResponseNotFound(chain[0].previous_id)
+        last = chain[-1]
+        if last.status not in CONTINUABLE:
+            raise InvalidParameter(
+                f"The response '{response_id}' is {last.status.value}: it cannot be continued.",
+                param="previous_response_id",
+            )
+        items: list[JsonObject] = []
+        if chain[0].conversation_id is not None:
+            items.extend(await self._of_conversation_before(caller, chain[0]))
+        for link in chain:
+            items.extend(await self._said(caller, link))
+        return items
+
+    async def asked_by(self, caller: Caller, request: RequestRecord) -> list[JsonObject]:
+        """Return the input of a response: what it continued, and its own, oldest first."""
+        items: list[JsonObject] = []
+        if request.previous_id is not None:
+            for link in await self._stored.chain(caller.project_id, request.id):
+                items.extend(await self._said(caller, link) if link.id != request.id else [])
+        items.extend(await self._asked(caller, request))
+        return items
+
+    async def _of_conversation(self, caller: Caller, named: str) -> list[JsonObject]:
+        items = await self._conversations.items(caller.project_id, named)
+        if items is None:
+            raise NotFound(f"Conversation with id '{named}' not found.")
+        return items
+
+    async def _of_conversation_before(
+        self, caller: Caller, request: RequestRecord
+    ) -> list[JsonObject]:
+        """Return the items of a conversation that were there before this response."""
+        assert request.conversation_id is not None
+        items = await self._conversations.items(caller.project_id, request.conversation_id) or []
+        own = {item["id"] for item in await self._said(caller, request)}
+        before: list[JsonObject] = []
+        for item in items:
+            if item.get("id") in own:
+                break
+            before.append(item)
+        return before
+
+    async def _referred(
+        self, caller: Caller, wanted: list[str], before: list[JsonObject]
+    ) -> dict[str, JsonObject]:
+        found = {str(item.get("id")): item for item in before}
+        for item_id in wanted:
+            if item_id not in found:
+                found |= await self._near(caller, item_id)
+            if item_id not in found:
+                raise InvalidParameter(f"Item with id '{item_id}' not found.", param="input")
+        return found
+
+    async def _near(self, caller: Caller, item_id: str) -> dict[str, JsonObject]:
+        """Return the items of the response that the id tells, by their ids."""
+        response_id = response_of(item_id)
+        if response_id is None:
+            return {}
+        request = await self._stored.get(caller.project_id, response_id)
+        if request is None:
+            return {}
+        items = [*input_items(response_id, decode_object(request.body)), *_answered(request)]
+        return {str(item.get("id")): item for item in items}
+
+    async def _said(self, caller: Caller, request: RequestRecord) -> list[JsonObject]:
+        """Return the items of one ended response: its own input, and its output."""
+        return [*await self._asked(caller, request), *_answered(request)]
+
+    async def _asked(self, caller: Caller, request: RequestRecord) -> list[JsonObject]:
+        """Return the own input of a response, with what it referred to as far as that is left."""
+        body = decode_object(request.body)
+        found: dict[str, JsonObject] = {}
+        for item_id in references(body):
+            if item_id not in found:
+                found |= await self._near(caller, item_id)
+        return input_items(request.id, resolved(body, found))
+
+
+def _answered(request: RequestRecord) -> list[JsonObject]:
+    return [] if request.answer is None else output_of(decode_object(request.answer))

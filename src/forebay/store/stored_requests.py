@@ -1,0 +1,122 @@
+"""Requests that are kept for their callers: what they continue, listing, metadata, deletion.
+
+One that another continues is part of what the other says, so deleting it only hides it: it is gone
+when the last one that continues it is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from forebay.core.clock import Instant
+from forebay.dialects.wire import encode
+from forebay.store.database import Database, Row, Tx
+from forebay.store.records import record, with_metadata
+from forebay.store.requests import RequestRecord, request_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """An ended request without what was asked, which may be large."""
+
+    id: str
+    answer: bytes
+    metadata: dict[str, str]
+
+
+class StoredRequests:
+    """The requests in a database, as those who made them come back to them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, project_id: str, request_id: str) -> RequestRecord | None:
+        """Return the project's request of that id, unless it is deleted."""
+        rows = await self._database.read("get_request", id=request_id, project_id=project_id)
+        return request_record(rows[0]) if rows else None
+
+    async def chain(self, project_id: str, request_id: str) -> list[RequestRecord]:
+        """Return the request and all that it continues, oldest first; empty if it is not there.
+
+        Those that it continues are there after their deletion, too. The first one names a
+        `previous_id` only if that was never kept, or not for long.
+        """
+        rows = await self._database.read("list_request_chain", id=request_id, project_id=project_id)
+        return [request_record(row) for row in rows]
+
+    async def page(
+        self,
+        project_id: str,
+        dialect: str,
+        *,
+        model: str | None,
+        metadata: Mapping[str, str],
+        after: str | None,
+        limit: int,
+        is_oldest_first: bool,
+    ) -> list[StoredAnswer]:
+        """Return the project's ended requests that come after `after` in that order.
+
+        They are of that dialect, and of that model if one is named, and have all these pairs.
+        """
+        rows = await self._database.read(
+            "list_stored_requests_oldest_first"
+            if is_oldest_first
+            else "list_stored_requests_newest_first",
+            project_id=project_id,
+            dialect=dialect,
+            model=model,
+            metadata=encode(metadata).decode(),
+            after=after,
+            limit=limit,
+        )
+        return [_stored_answer(row) for row in rows]
+
+    async def update(
+        self, project_id: str, request_id: str, dialect: str, *, metadata: Mapping[str, str]
+    ) -> StoredAnswer | None:
+        """Put this metadata in the place of the old; returns None if there is no such request."""
+
+        async def update(tx: Tx) -> list[Row]:
+            return await tx.run(
+                "update_request_metadata",
+                id=request_id,
+                project_id=project_id,
+                dialect=dialect,
+                metadata=encode(metadata).decode(),
+            )
+
+        rows = await self._database.write(update)
+        return _stored_answer(rows[0]) if rows else None
+
+    async def delete(self, project_id: str, request_id: str) -> bool:
+        """Forget a request that has ended; its ledger entries stay."""
+
+        async def delete(tx: Tx) -> bool:
+            if await tx.run("delete_request", id=request_id, project_id=project_id):
+                return True
+            return bool(await tx.run("hide_request", id=request_id, project_id=project_id))
+
+        return await self._database.write(delete)
+
+    async def delete_unstored(self, *, finished_before: Instant) -> int:
+        """Forget some unstored ones that ended before this instant; returns how many."""
+
+        async def delete(tx: Tx) -> int:
+            rows = await tx.run("delete_unstored_requests", finished_before=finished_before)
+            return len(rows)
+
+        return await self._database.write(delete)
+
+    async def delete_hidden(self) -> int:
+        """Forget some deleted ones that nothing continues any more; returns how many."""
+
+        async def delete(tx: Tx) -> int:
+            return len(await tx.run("delete_hidden_requests"))
+
+        return await self._database.write(delete)
+
+
+def _stored_answer(row: Row) -> StoredAnswer:
+    return record(with_metadata(row), StoredAnswer)
