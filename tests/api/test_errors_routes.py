@@ -20,7 +20,7 @@ async def test_a_wrong_method(front: Front, api: Api) -> None:
         ("/v1/nothing", {}, False),
         ("/v1/nothing", {"anthropic-version": "2023-06-01"}, True),
         ("/v1/messages/nothing", {}, True),
-        ("/", {}, False),
+        ("/nothing", {}, False),
     ],
 )
 async def test_an_unknown_route(

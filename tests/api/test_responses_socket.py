@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from forebay.api.responses_socket import MAX_WAITING
 from forebay.core.errors import EngineFailed
 from forebay.dialects.turn import Turn
 from tests.api.conftest import MODEL, Front
@@ -145,3 +146,14 @@ async def test_a_wrong_key_is_refused_before_the_connection_is_made(front: Front
 async def test_no_other_path_takes_connections(front: Front) -> None:
     async with connected(front.service.app, path="/v1/messages") as socket:
         assert socket.opening["type"] in ("websocket.close", "websocket.http.response.start")
+
+
+async def test_too_many_messages_at_once_are_refused(front: Front, engine: ScriptedEngine) -> None:
+    gate = Gate()
+    engine.queue.append([gate])
+    async with connected(front.service.app) as socket:
+        socket.create(model=MODEL, input="hi")
+        await gate.reached.wait()
+        for _ in range(MAX_WAITING + 1):
+            socket.create(model=MODEL, input="more")
+        assert (await socket.answer())["status"] == 429

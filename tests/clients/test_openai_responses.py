@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -65,6 +66,14 @@ def test_a_tool_may_take_plain_text(play: Play) -> None:
     }
 
 
+def test_a_tool_may_live_in_a_namespace(play: Play) -> None:
+    assert play("namespaced_tool") == {
+        "namespace": "crm",
+        "name": "find",
+        "text": "The tool said: nobody",
+    }
+
+
 def test_an_optional_tool_of_the_server_is_left_out(play: Play, engine: ScriptedEngine) -> None:
     assert play("server_tool")["text"] == "You said: hello"
     assert "tools" not in engine.heard()[0]
@@ -72,6 +81,11 @@ def test_an_optional_tool_of_the_server_is_left_out(play: Play, engine: Scripted
 
 def test_the_tokens_of_an_input_are_counted(play: Play) -> None:
     assert play("counted") == {"object": "response.input_tokens", "is_positive": True}
+
+
+def test_a_response_goes_on_from_what_was_compacted(play: Play, engine: ScriptedEngine) -> None:
+    assert play("compacted") == {"last": "compaction", "text": "You said: Who am I?"}
+    assert "My name is Ada." in json.dumps(engine.heard()[-1]["messages"])
 
 
 def test_turns_are_taken_on_a_websocket(play: Play, engine: ScriptedEngine) -> None:

@@ -174,6 +174,10 @@ def test_a_choice_among_more_than_are_returned_is_refused(others: JsonObject) ->
     assert error.param == "best_of"
 
 
+def test_an_empty_suffix_is_none() -> None:
+    assert turn_of(suffix="").sampling == {}
+
+
 def test_a_text_is_echoed_by_the_house_whatever_the_engine_does() -> None:
     assert turn_of(echo=True).sampling == {}
     assert turn_of(echo=True, prompt=["a", "b"]).sampling == {}

@@ -144,7 +144,7 @@ def value_of(draw: st.DrawFn, schema: dict[str, Any], root: Any, depth: int = 0)
 @given(st.data(), schemas)
 def test_what_fits_the_plain_schema_fits_the_given_one(drawn: st.DataObject, schema: Any) -> None:
     document = schema if isinstance(schema, dict) else {"anyOf": [schema]}
-    document |= {
+    document = document | {
         "$defs": {
             "leaf": {"type": "string", "maxLength": 2},
             "thing": {

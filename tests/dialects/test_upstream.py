@@ -143,6 +143,13 @@ def test_the_stop_string_that_matched_is_told() -> None:
     assert read(vllm)[1] == read(sglang)[1] == expected
 
 
+@pytest.mark.parametrize(("word", "told"), [("END", "END"), ("", None)])
+def test_a_verbose_llama_tells_it_too(word: str, told: str | None) -> None:
+    last = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+    stream = b"data: %s\n\n" % json.dumps(last | {"__verbose": {"stopping_word": word}}).encode()
+    assert read(stream)[1] == [Delta(finish_reason="stop", stop_sequence=told)]
+
+
 def test_a_stop_token_is_no_stop_string() -> None:
     stream = chunk({}, finish_reason="stop", stop_reason=151645)
     assert read(stream)[1] == [Delta(finish_reason="stop")]

@@ -197,6 +197,25 @@ def test_a_message_is_streamed_to_anthropics_client(claude: anthropic.Anthropic)
     assert 0 < message.usage.output_tokens <= 16
 
 
+def test_the_beginning_of_an_answer_is_continued_and_the_stop_sequence_told(
+    claude: anthropic.Anthropic,
+) -> None:
+    message = claude.messages.create(
+        model=MODEL,
+        max_tokens=32,
+        messages=[
+            {"role": "user", "content": "Count from one to ten in words, separated by commas."},
+            {"role": "assistant", "content": "One, two, three, four, five, six,"},
+        ],
+        stop_sequences=["nine", "zzz"],
+        extra_body={"temperature": 0},
+    )
+
+    assert message.content[0].type == "text"
+    assert message.content[0].text.startswith(" seven")
+    assert (message.stop_reason, message.stop_sequence) == ("stop_sequence", "nine")
+
+
 def test_a_wrong_key_is_not_let_in(client: openai.OpenAI) -> None:
     stranger = client.with_options(api_key="fb-nobody")
 

@@ -16,7 +16,7 @@ from forebay.core.projects import DEFAULT_PROJECT
 from forebay.store.database import Database, StoreFailed, Tx
 from forebay.store.directory_lock import DataDirectoryInUse, DirectoryLock
 from forebay.store.ledger import entry_row
-from forebay.store.queries import load_queries
+from forebay.store.queries import load_migrations, load_queries
 from forebay.store.sqlite import SqliteDatabase, connect
 from forebay.store.store import Store
 from tests.store.makers import charge_count, entry
@@ -132,7 +132,21 @@ async def test_a_migration_is_numbered_and_runs_once(tmp_path: Path) -> None:
         with sqlite3.connect(path) as connection:
             versions.append(connection.execute("PRAGMA user_version").fetchone())
         connection.close()
-    assert versions == [(1,), (1,)]
+    latest = len(load_migrations("sqlite"))
+    assert versions == [(latest,), (latest,)]
+
+
+async def test_an_older_database_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "older.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(load_migrations("sqlite")[0])
+        connection.execute("INSERT INTO project VALUES ('proj_old', 'old', 1)")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    database = SqliteDatabase(path)
+    assert await database.read("has_project", id="proj_old")
+    assert await database.read("list_request_chain", id="resp_x", project_id="proj_old") == []
+    await database.close()
 
 
 async def test_a_number_that_sqlite_cannot_hold_is_refused_alone(store: Store) -> None:

@@ -45,6 +45,11 @@ async def _refuse(connection: Connection, error: ForebayError, words: Words) -> 
     reply = words(error, connection.request_id)
     log.info(
         "call refused",
-        extra={"request_id": connection.request_id, "code": error.code, "status": reply.status},
+        extra={
+            "request_id": connection.request_id,
+            "client_request_id": connection.client_request_id,
+            "code": error.code,
+            "status": reply.status,
+        },
     )
     await connection.send_json(reply.body, status=reply.status, headers=reply.headers)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,13 +15,17 @@ from forebay.api.body import BodyLimits
 from forebay.api.compaction import CompactionRoute
 from forebay.api.conversations import conversation_routes
 from forebay.api.counting import counting_routes
+from forebay.api.docs.routes import docs_routes
 from forebay.api.files import file_routes
+from forebay.api.front_page import front_page_routes
+from forebay.api.health import health_routes
 from forebay.api.inference import InferenceRoute
 from forebay.api.keys import KeyRing
 from forebay.api.models import model_routes
+from forebay.api.operations import every_operation
 from forebay.api.organization import organization_routes
 from forebay.api.responses_socket import ResponsesSocket
-from forebay.api.routes import ErrorEdge, RequestIds, answer_nobody, json_response
+from forebay.api.routes import ErrorEdge, RequestIds, answer_nobody
 from forebay.api.stored import stored_routes
 from forebay.api.stored_chats import stored_chat_routes
 from forebay.core.errors import ForebayError
@@ -121,7 +124,9 @@ def build_app(rooms: Rooms) -> FrontDoor:
             *batch_routes(rooms.keys, rooms.batches, limits),
             *model_routes(rooms.keys, rooms.catalogue),
             *organization_routes(rooms.keys, rooms.projects, limits),
-            Route("/health", _health, methods=["GET"]),
+            *front_page_routes(),
+            *health_routes(rooms.catalogue, rooms.projects),
+            *docs_routes(every_operation()),
         ],
         exception_handlers={
             ForebayError: edge,
@@ -160,7 +165,3 @@ def _inference_routes(rooms: Rooms, limits: BodyLimits) -> dict[str, InferenceRo
         )
         for name, path in PATHS.items()
     }
-
-
-async def _health(_: Request) -> Response:
-    return json_response({"status": "ok"})

@@ -27,7 +27,7 @@ OPERATIONS = (
         path=PATH,
         group=Group.BATCHES,
         summary="Run a file of requests",
-        what="Each line is a JSON object with `custom_id`, `method`, `url` and `body`. The lines are "
+        what="Each line is a JSON object with `custom_id`, `method`, `url` and `body`. Lines are "
         "validated afterwards: an unreadable file makes a failed batch, not an error here.",
         body=JsonBody(BatchBody, also={"metadata": Metadata | None}),
         example={

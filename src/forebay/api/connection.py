@@ -27,12 +27,21 @@ _STREAM = (
 )
 
 
+def vendor_headers(began_at_s: float) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what OpenAI's answers carry beside the id; `began_at_s` is the event loop's time."""
+    elapsed_s = asyncio.get_running_loop().time() - began_at_s
+    return (
+        (b"openai-version", b"2020-10-01"),
+        (b"openai-processing-ms", b"%d" % round(elapsed_s * 1000)),
+    )
+
+
 class Connection:
     """The exchange. `request_id` goes out with every answer, in both vendors' headers."""
 
     __slots__ = ("_has_begun", "_is_streamed", "_keep_alive_s", "_receive", "_send", "_task",
-                 "_timer", "_watch_after_s", "_watcher", "headers", "is_gone",
-                 "request_id")  # fmt: skip
+                 "_timer", "_watch_after_s", "_watcher", "began_at_s", "client_request_id",
+                 "headers", "is_gone", "request_id")  # fmt: skip
 
     def __init__(
         self,
@@ -56,6 +65,8 @@ class Connection:
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         self.is_gone = False
         self.request_id = request_id
+        self.client_request_id = ""
+        self.began_at_s = asyncio.get_running_loop().time()
 
     def header(self, name: bytes) -> str | None:
         """Return a request header by its lower-case name."""
@@ -129,4 +140,4 @@ class Connection:
 
     def _ids(self) -> tuple[tuple[bytes, bytes], ...]:
         value = self.request_id.encode()
-        return ((b"x-request-id", value), (b"request-id", value))
+        return ((b"x-request-id", value), (b"request-id", value), *vendor_headers(self.began_at_s))

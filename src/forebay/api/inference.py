@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from forebay.api.answered import answered
 from forebay.api.body import BodyLimits
+from forebay.api.client_request_id import client_request_id
 from forebay.api.connection import Connection
 from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
@@ -57,6 +58,7 @@ class InferenceRoute:
     async def _answer(self, connection: Connection) -> None:
         caller = self._keys.authenticate(connection.headers)
         refuse_idempotency_key(connection.headers)
+        connection.client_request_id = client_request_id(connection.headers)
         body = decode_object(await connection.body(self._limits))
         if isinstance(self._dialect, MessagesDialect):
             self._dialect.check_version(body, connection.header(HEADER))

@@ -50,8 +50,8 @@ OPERATIONS = (
         path="/v1/responses",
         group=Group.RESPONSES,
         summary="Ask for a response",
-        what="With `background: true` the answer comes at once, `queued`, and is durable then: poll "
-        "`GET /v1/responses/{id}`, or name a `metadata.completion_webhook`.",
+        what="With `background: true` the answer comes at once, `queued`, and is durable by then: "
+        "poll `GET /v1/responses/{id}`, or name a `metadata.completion_webhook`.",
         parameters=(parameters.WINDOW,),
         body=RESPONSES_BODY,
         example={"model": MODEL, "input": "Hello!"},

@@ -9,7 +9,6 @@ from forebay.api import (
     compaction,
     conversations,
     counting,
-    docs,
     files,
     front_page,
     health,
@@ -20,12 +19,13 @@ from forebay.api import (
     stored,
     stored_chats,
 )
+from forebay.api.docs import routes as docs_routes
 from forebay.api.openapi.operation import Group, Operation
 
 _ORDER = {group: place for place, group in enumerate(Group)}
 
 
-def every_operation() -> list[Operation]:
+def every_operation() -> tuple[Operation, ...]:
     """Return the operations, group by group."""
     gathered = chain(
         inference_operations.OPERATIONS,
@@ -41,6 +41,6 @@ def every_operation() -> list[Operation]:
         organization.OPERATIONS,
         front_page.OPERATIONS,
         health.OPERATIONS,
-        docs.OPERATIONS,
+        docs_routes.OPERATIONS,
     )
-    return sorted(gathered, key=lambda operation: _ORDER[operation.group])
+    return tuple(sorted(gathered, key=lambda operation: _ORDER[operation.group]))

@@ -19,6 +19,7 @@ from forebay.core.errors import (
     ConnectionTooOld,
     ForebayError,
     InvalidParameter,
+    Overloaded,
     UnsupportedParameter,
 )
 from forebay.core.ids import NewId
@@ -122,8 +123,12 @@ class _Session:
             message: Message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return
-            text = message.get("text")
-            await self._waiting.put(message.get("bytes") or (text or "").encode())
+            text = message.get("bytes") or (message.get("text") or "").encode()
+            try:
+                self._waiting.put_nowait(text)
+            except asyncio.QueueFull:
+                # Not waited for: whoever waits here does not see the caller leave.
+                await self._refuse(Overloaded(f"{MAX_WAITING} messages are waiting already"))
 
     async def _answer_all(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forebay.api.body import BodyLimits, whole_body
+from forebay.api.connection import vendor_headers
 from forebay.core.errors import ForebayError, InvalidParameter, MethodNotAllowed, NotFound
 from forebay.core.ids import NewId
 from forebay.dialects.dialect import ErrorReply
@@ -49,11 +51,13 @@ class RequestIds:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one exchange."""
         request_id = self._new_id("req_")
+        began_at_s = asyncio.get_running_loop().time()
 
         async def send_with_ids(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = headers["request-id"] = request_id
+                headers.raw.extend(vendor_headers(began_at_s))
             await send(message)
 
         await self._app({**scope, "forebay.request_id": request_id}, receive, send_with_ids)

@@ -12,7 +12,7 @@ from forebay.api.openapi.answers.responses import ItemPage
 from forebay.api.openapi.answers.responses import Response as ResponseObject
 from forebay.api.openapi.answers.shared import Deleted
 from forebay.api.openapi.operation import Answer, Group, Operation
-from forebay.api.routes import is_oldest_first, json_response, limit_of
+from forebay.api.routes import included, is_oldest_first, json_response, limit_of
 from forebay.core.errors import RequestRejected, UnsupportedParameter
 from forebay.dialects.lists import page_of
 from forebay.dialects.responses import check_include
@@ -76,7 +76,7 @@ def stored_routes(keys: KeyRing, background: Background) -> list[Route]:
 
     async def asked(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        check_include(_included(request))
+        check_include(included(request))
         items = await background.asked(caller, request.path_params["id"])
         return json_response(
             page_of(
@@ -103,9 +103,3 @@ def stored_routes(keys: KeyRing, background: Background) -> list[Route]:
         Route(ONE + "/input_items", asked, methods=["GET"]),
         Route(ONE + "/cancel", cancel, methods=["POST"]),
     ]
-
-
-def _included(request: Request) -> list[str]:
-    # The SDKs write lists as `include[]=a&include[]=b`.
-    query = request.query_params
-    return [*query.getlist("include"), *query.getlist("include[]")]

@@ -155,6 +155,8 @@ def _sampling(shape: CompletionsBody, body: JsonObject) -> JsonObject:
     sampling = {
         name: value for name, value in body.items() if name in SAMPLING and value is not None
     }
+    if shape.suffix == "":
+        del sampling["suffix"]
     if shape.logprobs is not None:
         sampling["logprobs"] = shape.logprobs
     if engine_must_echo(body):

@@ -15,6 +15,7 @@ Plain = Callable[[object], JsonObject | bool]
 _FORMATS = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"}
 )
+_RANGES = (("minItems", "maxItems"), ("minLength", "maxLength"), ("minimum", "maximum"))
 _COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _OBJECT = frozenset({"properties", "required", "additionalProperties"})
@@ -33,14 +34,11 @@ _MAX_PLACES = 64
 
 
 def enum_values(whole: JsonObject) -> list[object]:
-    """Return the values of an `enum` that the `type` beside it allows."""
-    given = whole.get("type")
-    kinds = given if isinstance(given, list) else [given]
-    values = _list(whole["enum"])
-    return [value for value in values if given is None or any(_is(value, kind) for kind in kinds)]
+    """Return the values of an `enum` that type, length and bounds beside it allow."""
+    return [value for value in _list(whole["enum"]) if _fits(value, whole)]
 
 
-def object_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
+def _object_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
     """Return what a schema says of objects, None where no object fits.
 
     An object that lists its properties has no others, unless the schema says so: a model that may
@@ -65,12 +63,25 @@ def object_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
     return {**said, "additionalProperties": more}
 
 
-def other_keywords(whole: JsonObject, plain: Plain) -> JsonObject:
-    """Return what a schema says of its type, and of all but objects."""
-    said: JsonObject = {}
+def typed_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
+    """Return what a schema says of its type and of values of that type, None where none fits."""
+    for least, most in _RANGES:
+        low, high = whole.get(least), whole.get(most)
+        if is_number(low) and is_number(high) and low > high:
+            return None
     kind = _kind(whole)
-    if kind is not None:
-        said["type"] = kind
+    said = _scalar_keywords(whole) if kind is None else {"type": kind, **_scalar_keywords(whole)}
+    for name, keywords in (("object", _object_keywords), ("array", _array_keywords)):
+        if name == kind or (isinstance(kind, list) and name in kind):
+            more = keywords(whole, plain)
+            if more is None:
+                return None
+            said |= more
+    return said
+
+
+def _scalar_keywords(whole: JsonObject) -> JsonObject:
+    said: JsonObject = {}
     for name in _COUNTS:
         if isinstance(count := whole.get(name), int):
             said[name] = count
@@ -84,7 +95,21 @@ def other_keywords(whole: JsonObject, plain: Plain) -> JsonObject:
         said["pattern"] = pattern
     elif whole.get("format") in _FORMATS:
         said["format"] = whole["format"]
-    return {**said, **_array_keywords(whole, plain)}
+    return said
+
+
+def _fits(value: object, whole: JsonObject) -> bool:
+    kinds = whole.get("type")
+    if kinds is not None and not any(
+        _is(value, kind) for kind in (kinds if isinstance(kinds, list) else [kinds])
+    ):
+        return False
+    size: object = len(value) if isinstance(value, str) else value
+    least, most = ("minLength", "maxLength") if isinstance(value, str) else ("minimum", "maximum")
+    low, high = whole.get(least), whole.get(most)
+    return not is_number(size) or (
+        not (is_number(low) and size < low) and not (is_number(high) and size > high)
+    )
 
 
 def _is(value: object, kind: object) -> bool:
@@ -100,7 +125,7 @@ def _is(value: object, kind: object) -> bool:
         case "null":
             return value is None
         case "integer":
-            return is_number(value) and value == int(value)
+            return is_number(value) and (isinstance(value, int) or value.is_integer())
         case _:
             return is_number(value)
 
@@ -113,16 +138,16 @@ def _kind(whole: JsonObject) -> object:
     return next((kind for kind, keywords in about if keywords.intersection(whole)), None)
 
 
-def _array_keywords(whole: JsonObject, plain: Plain) -> JsonObject:
+def _array_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
     """Return what a schema says of items: each by its place, or all alike, never both."""
+    least, most = whole.get("minItems"), whole.get("maxItems")
     items = whole.get("items")
     places = _list(items) or _list(whole.get("prefixItems"))
     if not places:
         said = {} if items is None or isinstance(items, list) else plain(items)
         if said is False:
-            return {"maxItems": 0}
+            return None if least else {"maxItems": 0}
         return {"items": said} if said else {}
-    least, most = whole.get("minItems"), whole.get("maxItems")
     if isinstance(least, int) and not isinstance(items, list):
         places = places + [True if items is None else items] * (
             min(least, _MAX_PLACES) - len(places)
@@ -133,7 +158,9 @@ def _array_keywords(whole: JsonObject, plain: Plain) -> JsonObject:
         if said is False:
             break
         kept.append(said)
-    return {"prefixItems": kept, "maxItems": len(kept)}
+    if isinstance(least, int) and len(kept) < least:
+        return None
+    return {"prefixItems": kept, "maxItems": len(kept)} if kept else {"maxItems": 0}
 
 
 def _list(value: object) -> list[object]:

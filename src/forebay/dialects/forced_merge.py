@@ -49,6 +49,8 @@ def merged(first: JsonObject, second: JsonObject) -> JsonObject | None:
             both[bound] = max(one, other) if bound in _LARGEST_WINS else min(one, other)
     if "properties" in both:
         both["properties"] = _properties(first, second)
+    if "prefixItems" in both:
+        both["prefixItems"] = _places(first, second)
     return both
 
 
@@ -65,11 +67,22 @@ def _properties(first: JsonObject, second: JsonObject) -> JsonObject:
         if name in ours and name in theirs:
             properties[name] = _both(ours[name], theirs[name])
             continue
-        other = second if name in ours else first
-        # What must not be there may still be demanded: those who write this mean that it may.
-        if other.get("additionalProperties") is not False or name in required:
-            properties[name] = ours.get(name, theirs.get(name))
+        given, other = (ours, second) if name in ours else (theirs, first)
+        more = other.get("additionalProperties", True)
+        if more is not False:
+            properties[name] = _both(given[name], more)
+        elif name in required:
+            # Forbidden here and demanded there: those who write this mean that it may be.
+            properties[name] = given[name]
     return properties
+
+
+def _places(first: JsonObject, second: JsonObject) -> list[object]:
+    ours, theirs = _list(first.get("prefixItems")), _list(second.get("prefixItems"))
+    count = max(len(ours), len(theirs))
+    ours = ours + [first.get("items", True)] * (count - len(ours))
+    theirs = theirs + [second.get("items", True)] * (count - len(theirs))
+    return [_both(one, other) for one, other in zip(ours, theirs, strict=True)]
 
 
 def _both(first: object, second: object) -> object:

@@ -16,10 +16,11 @@ dropped keywords stay with the model's instructions: no grammar here can promise
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from urllib.parse import unquote
 
 from forebay.core.errors import InvalidParameter
-from forebay.dialects.forced_keywords import KEPT, enum_values, object_keywords, other_keywords
+from forebay.dialects.forced_keywords import KEPT, enum_values, typed_keywords
 from forebay.dialects.forced_merge import merged
 from forebay.dialects.turn import JsonObject
 
@@ -69,13 +70,19 @@ class _Document:
                 raise self._invalid("no object fits it")
             root = whole
         self._waiting.append((self._name, root))
+        ways: dict[str, set[str]] = {}
         while self._waiting:
             name, given = self._waiting.pop()
             plain = self._plain_here(given)
             if plain is False:
                 raise self._invalid("nothing fits it")
             self._schemas[name] = plain
-        self._check_progress()
+            ways[name] = _ways(plain)
+        try:
+            TopologicalSorter(ways).prepare()
+        except CycleError:
+            # A grammar of it has no end, and engines differ in how they fail on that.
+            raise self._invalid("a part of it demands itself") from None
 
     def _plain(self, given: object) -> JsonObject | bool:
         """Return the schema in plain words, False where nothing fits it."""
@@ -100,8 +107,8 @@ class _Document:
         if "enum" in whole:
             values = enum_values(whole)
             return {"enum": values} if values else False
-        of_object = object_keywords(whole, self._plain)
-        return False if of_object is None else {**other_keywords(whole, self._plain), **of_object}
+        said = typed_keywords(whole, self._plain)
+        return False if said is None else said
 
     def _flat(self, given: object) -> JsonObject | None:
         """Return the schema without `$ref` and `allOf`, and `anyOf` only where it stands alone."""
@@ -200,17 +207,6 @@ class _Document:
                 raise self._invalid(f"$ref '{pointer}' points to nothing")
         return target
 
-    def _check_progress(self) -> None:
-        """Refuse definitions that are made of themselves alone: engines do not survive them all."""
-        passed: set[str] = set()
-        for name in self._schemas:
-            level = {name}
-            while level - passed:
-                level = {further for known in level for further in _ways(self._schemas[known])}
-                if name in level:
-                    raise self._invalid("a part of it demands itself")
-            passed.add(name)
-
     def _step(self) -> None:
         self._steps += 1
         if self._steps > MAX_STEPS:
@@ -228,6 +224,14 @@ def _bare(given: object) -> object:
             break
         given = parts[0]
     return given
+
+
+def _ways(plain: object) -> set[str]:
+    """Return the definitions of which one must fit in full where this fits."""
+    assert isinstance(plain, dict)
+    if "$ref" in plain:
+        return {plain["$ref"].removeprefix("#/$defs/")}
+    return {name for part in plain.get("anyOf", []) for name in _ways(part)}
 
 
 _COMBINING = frozenset({"const", "allOf", "anyOf", "oneOf"})

@@ -72,10 +72,16 @@ class _Choice(msgspec.Struct):
     matched_stop: object = None
 
 
+class _Verbose(msgspec.Struct):
+    stopping_word: str | None = None
+
+
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: UpstreamUsage | None = None
     error: object = None
+    # Where llama.cpp, when asked to be verbose, tells what ended the choice.
+    verbose: _Verbose | None = msgspec.field(default=None, name="__verbose")
 
 
 _chunks = msgspec.json.Decoder(list[_Chunk])
@@ -106,6 +112,8 @@ class ChunkReader(EventReader[_Chunk]):
             finish_reason = choice.finish_reason
             if finish_reason is not None:
                 self.has_finished = True
+                if chunk.verbose is not None:
+                    choice.stop_reason = chunk.verbose.stopping_word or None
             elif (
                 usage is None
                 and message.content

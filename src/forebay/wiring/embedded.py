@@ -18,8 +18,9 @@ from forebay.settings import Settings
 EMBEDDED = "embedded"
 EMBEDDED_EMBEDDINGS = "embedded embeddings"
 
-# llama.cpp sees a closed connection during a long prompt only where it would write something.
-CHAT_EXTRA: dict[str, object] = {"return_progress": True}
+# llama.cpp sees a closed connection during a long prompt only where it would write something, and
+# tells only when it is verbose which stop string ended an answer.
+CHAT_EXTRA: dict[str, object] = {"return_progress": True, "verbose": True}
 
 # Enough to fill the child's slots; more would only keep it busy for a caller that has left.
 MAX_INPUTS_AT_ONCE = 16

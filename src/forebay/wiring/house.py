@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +19,6 @@ from forebay.lanes.address_guard import AddressGuard
 from forebay.lanes.admission import Admission
 from forebay.lanes.background import Background
 from forebay.lanes.background_worker import BackgroundWorker
-from forebay.lanes.batch.batches import BatchDesk
-from forebay.lanes.batch.closer import Closer
-from forebay.lanes.batch.files import FileDesk
-from forebay.lanes.batch.line_runner import LineRunner
-from forebay.lanes.batch.plan import Planner
-from forebay.lanes.batch.validator import Validator
-from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.catalogue import Catalogue, Served
 from forebay.lanes.compaction import Compaction
 from forebay.lanes.contexts import Contexts
@@ -44,9 +36,9 @@ from forebay.lanes.webhooks import Webhooks
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.settings import Settings
 from forebay.store.store import Store
+from forebay.wiring.batch_rooms import BatchRooms
 from forebay.wiring.doors import Doors
 from forebay.wiring.fleet import Fleet
-from forebay.wiring.models import windows_of
 from forebay.wiring.secrets import seal_secret
 
 
@@ -65,10 +57,10 @@ class House:
         self._settings = settings
         self._store = store
         self._keys = keys
+        self._doors = doors
         self._clock = doors.clock
         self._new_id = doors.new_id
         self._chance = doors.chance
-        self._closing = asyncio.Event()
         self.catalogue = Catalogue()
         self._dispatcher = Dispatcher()
         self.fleet = Fleet(
@@ -92,9 +84,9 @@ class House:
             self._background_worker.run,
             self._expirer.run,
             self._sweeper.run,
-            self._batch_worker.run,
-            self._closer.run,
-            self._validator.run,
+            self._batch_rooms.worker.run,
+            self._batch_rooms.closer.run,
+            self._batch_rooms.validator.run,
         )
 
     @cached_property
@@ -113,8 +105,8 @@ class House:
                 background=self._background,
                 stored_chats=StoredChats(self._store.stored_requests),
                 conversations=ConversationDesk(self._store.conversations, new_id=self._new_id),
-                files=self._files,
-                batches=self._batches,
+                files=self._batch_rooms.files,
+                batches=self._batch_rooms.batches,
                 projects=self._store.projects,
                 new_id=self._new_id,
                 max_body_bytes=self._settings.max_body_bytes,
@@ -129,11 +121,11 @@ class House:
 
     def _feed(self, served: Served) -> None:
         self._background_worker.feed(served)
-        self._batch_worker.feed(served)
+        self._batch_rooms.worker.feed(served)
 
     def _told(self) -> None:
         # A batch may have waited for an engine to tell its models.
-        self._validator.wake()
+        self._batch_rooms.validator.wake()
 
     def _trouble(self, replica: Replica) -> None:
         self.fleet.trouble(replica)
@@ -255,67 +247,15 @@ class House:
         )
 
     @cached_property
-    def _files(self) -> FileDesk:
-        return FileDesk(
+    def _batch_rooms(self) -> BatchRooms:
+        return BatchRooms(
+            self._settings,
             self._store,
-            clock=self._clock,
-            new_id=self._new_id,
-            max_file_bytes=self._settings.max_file_bytes,
-        )
-
-    @cached_property
-    def _batches(self) -> BatchDesk:
-        return BatchDesk(
-            self._store,
-            clock=self._clock,
-            new_id=self._new_id,
-            windows=windows_of(self._settings),
-            currency=self._settings.currency,
-            expiry_s=self._settings.batch_expiry_s,
-            on_created=self._validator.wake,
-            on_cancelled=self._closing.set,
-        )
-
-    @cached_property
-    def _validator(self) -> Validator:
-        planner = Planner(
+            self._doors,
             self.catalogue,
-            self._store.blobs,
-            max_requests=self._settings.max_batch_requests,
-            max_errors=self._settings.max_batch_errors,
-        )
-        return Validator(planner, self._store, clock=self._clock, on_begun=self._batch_worker.wake)
-
-    @cached_property
-    def _line_runner(self) -> LineRunner:
-        return LineRunner(
-            self._admission,
             self._dialects,
+            self._admission,
             self._turns,
             self._dispatcher,
-            clock=self._clock,
-            new_id=self._new_id,
-            chance=self._chance,
-        )
-
-    @cached_property
-    def _batch_worker(self) -> BatchWorker:
-        return BatchWorker(
-            self._line_runner,
-            self._dispatcher,
-            self._store,
             self._leases,
-            clock=self._clock,
-            on_progress=self._closing.set,
-        )
-
-    @cached_property
-    def _closer(self) -> Closer:
-        return Closer(
-            self._batch_worker,
-            self._line_runner,
-            self._store,
-            self._leases,
-            clock=self._clock,
-            wake=self._closing,
         )

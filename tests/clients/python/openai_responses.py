@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from openai import pydantic_function_tool
-from openai.types.responses import FunctionToolParam, Response, ResponseInputParam
+from openai.types.responses import (
+    FunctionToolParam,
+    NamespaceToolParam,
+    Response,
+    ResponseInputParam,
+)
 from pydantic import BaseModel
 
-from tests.clients.python.openai_client import connected
+from tests.clients.python.openai_client import connected, lenient
 from tests.clients.python.stage import JsonObject, model, perform
 
 
@@ -114,6 +119,27 @@ def custom_tool() -> JsonObject:
     return {"name": call.name, "input": call.input, "text": second.output_text}
 
 
+def namespaced_tool() -> JsonObject:
+    """Let a tool be called that lives in a namespace, and give its result back."""
+    client = connected()
+    crm: NamespaceToolParam = {
+        "type": "namespace",
+        "name": "crm",
+        "description": "Customers.",
+        "tools": [{"type": "function", "name": "find", "parameters": WEATHER["parameters"]}],
+    }
+    items: ResponseInputParam = [{"role": "user", "content": "Who lives in `Paris`?"}]
+    first = client.responses.create(model=model(), input=items, tools=[crm])
+    call = first.output[-1]
+    assert call.type == "function_call", call
+    items += [
+        call.to_dict(mode="json"),  # type: ignore[list-item]  # the client's own advice
+        {"type": "function_call_output", "call_id": call.call_id, "output": "nobody"},
+    ]
+    second = client.responses.create(model=model(), input=items, tools=[crm])
+    return {"namespace": call.namespace, "name": call.name, "text": second.output_text}
+
+
 def server_tool() -> JsonObject:
     """Offer a tool that only a server could run, as an option."""
     return facts(
@@ -125,6 +151,20 @@ def counted() -> JsonObject:
     """Count the tokens of an input."""
     count = connected().responses.input_tokens.count(model=model(), input="one two three")
     return {"object": count.object, "is_positive": count.input_tokens > 0}
+
+
+def compacted() -> JsonObject:
+    """Have what was said compacted, and go on from that."""
+    # The strict client's schema knows only what the assistant says.
+    compaction = lenient().responses.compact(
+        model=model(), input=[{"role": "user", "content": "My name is Ada."}]
+    )
+    items = [item.to_dict(mode="json") for item in compaction.output]
+    response = connected().responses.create(
+        model=model(),
+        input=[*items, {"role": "user", "content": "Who am I?"}],  # type: ignore[list-item]
+    )
+    return {"last": compaction.output[-1].type, "text": response.output_text}
 
 
 def websocket() -> JsonObject:
@@ -153,7 +193,9 @@ if __name__ == "__main__":
         streamed_tools,
         parsed,
         custom_tool,
+        namespaced_tool,
         server_tool,
         counted,
+        compacted,
         websocket,
     )

@@ -1,4 +1,4 @@
-"""Bodies that the code reads field by field, as types. They describe; tests hold them to the code."""
+"""Bodies that the code reads field by field, as types that describe them."""
 
 from __future__ import annotations
 

@@ -57,9 +57,8 @@ IDS: JsonObject = {
 }
 
 
-def openapi_document(operations: Sequence[Operation]) -> JsonObject:
+def openapi_document(operations: Sequence[Operation], schemas: Schemas) -> JsonObject:
     """Return the OpenAPI document of these operations."""
-    schemas = Schemas()
     paths: dict[str, JsonObject] = {}
     for operation in operations:
         methods = paths.setdefault(operation.path, {})
@@ -91,11 +90,13 @@ def described(operation: Operation, schemas: Schemas) -> JsonObject:
         "operationId": operation.id,
         "tags": [operation.group.value],
         "summary": operation.summary,
-        "description": operation.what,
-        "parameters": _parameters(operation, schemas),
-        "responses": {str(int(answer.status)): _answer(answer, schemas) for answer in answers}
+        "responses": {str(answer.status): _answer(answer, schemas) for answer in answers}
         | _with_ids(error_answers(operation, schemas)),
     }
+    if operation.what:
+        fields["description"] = operation.what
+    if parameters := _parameters(operation, schemas):
+        fields["parameters"] = parameters
     if operation.body is not None:
         fields["requestBody"] = _body(operation, schemas)
     if operation.key is Key.NONE:

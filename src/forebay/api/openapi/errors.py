@@ -103,7 +103,7 @@ def error_answers(operation: Operation, schemas: Schemas) -> dict[str, JsonObjec
     by_status: dict[int, list[str]] = {}
     for kind in raised_by(operation):
         said = f"`{kind.code}`: {meaning(kind)}"
-        for status in _statuses(kind, operation.words):
+        for status in statuses_of(kind, operation.words):
             by_status.setdefault(status, []).append(said)
     schema = _schema(operation.words, schemas)
     return {
@@ -117,10 +117,12 @@ def error_answers(operation: Operation, schemas: Schemas) -> dict[str, JsonObjec
 
 def meaning(kind: type[ForebayError]) -> str:
     """Return the first sentence of what is said of the error in the code."""
+    if kind is ForebayError:
+        return "A fault of the server itself."  # there it means all of its family
     return (inspect.getdoc(kind) or "").partition("\n")[0]
 
 
-def _statuses(kind: type[ForebayError], words: Words) -> set[int]:
+def statuses_of(kind: type[ForebayError], words: Words) -> set[int]:
     match words:
         case Words.OPENAI:
             return {openai_status(kind)}

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
-from http import HTTPStatus
 from string import Formatter
 
 import msgspec
@@ -92,17 +90,17 @@ class Answer:
     """What a call is answered with when all is well.
 
     `shape` is the type of the JSON, or a tuple of the types that it may have; `event` that of the
-    events' data, where the caller may ask for a stream. A `media_type` other than JSON has no shape.
+    events' data, where the caller may ask for a stream. What is no JSON has no shape.
     """
 
     what: str
     shape: object = None
     event: object = None
-    status: int = HTTPStatus.OK
+    status: int = 200
     media_type: str = JSON
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Operation:
     """A method on a path, and everything that a caller must know of it.
 
@@ -126,12 +124,12 @@ class Operation:
     raises: tuple[type[ForebayError], ...] = ()
     more_answers: tuple[Answer, ...] = ()
 
-    @cached_property
+    @property
     def path_parameters(self) -> tuple[str, ...]:
         """The names in the path, in their order."""
         return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
 
-    @cached_property
+    @property
     def id(self) -> str:
         """A word for the operation that no other has."""
         words = [self.method.lower(), *self.path.removeprefix("/v1").split("/")]

@@ -21,6 +21,7 @@ class Schemas:
 
     def __init__(self) -> None:
         self.components: dict[str, JsonObject] = {}
+        self._made: dict[type, JsonObject] = {}
 
     def of(self, kind: object, *, stem: str = "") -> JsonObject:
         """Return the schema of a type, or of any of a tuple of types.
@@ -29,6 +30,8 @@ class Schemas:
         """
         if isinstance(kind, tuple):
             return {"anyOf": [self.of(one, stem=stem) for one in kind]}
+        if isinstance(kind, type) and kind in self._made:
+            return self._made[kind]
         (schema,), found = msgspec.json.schema_components(
             [kind], ref_template=PLACE + "{name}", schema_hook=_anything
         )
@@ -37,7 +40,10 @@ class Schemas:
             made = _tidied(component, names)
             known = self.components.setdefault(names.get(name, name), made)
             assert known.keys() >= made.keys(), f"two types are named {name}"
-        return _tidied(schema, names)
+        made = _tidied(schema, names)
+        if isinstance(kind, type):
+            self._made[kind] = made
+        return made
 
     def of_body(self, body: JsonBody | FormBody) -> JsonObject:
         """Return the schema of a body, which says of each field how it is taken."""

@@ -44,10 +44,6 @@ CREATE TABLE request (
     answer BLOB, -- the final object, as GET returns it
     webhook_url TEXT,
     webhook_token BLOB, -- sealed with the server's secret
-    metadata TEXT NOT NULL DEFAULT '{}', -- a JSON object of strings, without secrets
-    previous_id TEXT, -- the response that this one continues
-    conversation_id TEXT,
-    is_hidden INTEGER NOT NULL DEFAULT 0 CHECK (is_hidden IN (0, 1)), -- deleted, but continued
     CHECK ((status = 'in_progress') = (lease_id IS NOT NULL)),
     CHECK ((status IN ('queued', 'in_progress')) = (finished_at IS NULL)),
     CHECK ((finished_at IS NULL) = (answer IS NULL))
@@ -57,30 +53,8 @@ CREATE INDEX request_waiting ON request (model, band_rank, deadline_at, id) WHER
 CREATE UNIQUE INDEX request_lease ON request (lease_id) WHERE lease_id IS NOT NULL;
 CREATE INDEX request_expiry ON request (expires_at) WHERE status = 'queued';
 
-CREATE INDEX request_continued ON request (previous_id) WHERE previous_id IS NOT NULL;
-CREATE INDEX request_hidden ON request (id) WHERE is_hidden = 1;
-CREATE INDEX request_listing ON request (project_id, dialect, id) WHERE is_stored = 1;
-
 CREATE INDEX request_unstored ON request (finished_at)
 WHERE is_stored = 0 AND finished_at IS NOT NULL;
-
-CREATE TABLE conversation (
-    id TEXT PRIMARY KEY,
-    project_id TEXT NOT NULL REFERENCES project (id),
-    metadata TEXT NOT NULL, -- a JSON object of strings
-    created_at INTEGER NOT NULL,
-    is_deleted INTEGER NOT NULL DEFAULT 0 CHECK (is_deleted IN (0, 1)) -- its items are kept
-) STRICT;
-
-CREATE TABLE conversation_item (
-    position INTEGER PRIMARY KEY, -- later items come later
-    id TEXT NOT NULL,
-    conversation_id TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
-    item TEXT NOT NULL, -- JSON, as the API shows it
-    UNIQUE (conversation_id, id)
-) STRICT;
-
-CREATE INDEX conversation_item_order ON conversation_item (conversation_id, position);
 
 CREATE TABLE ledger_entry (
     id INTEGER PRIMARY KEY,

@@ -1,1 +1,1 @@
-"""What the API answers with, as types. They describe; the dialects write. Tests hold them together."""
+"""What the API answers with, as types: the dialects write, these describe, tests compare."""

@@ -124,7 +124,7 @@ class ChatDelta(msgspec.Struct):
 
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType = UNSET
-    refusal: str | None | UnsetType = UNSET
+    refusal: str | UnsetType | None = UNSET
     reasoning_content: str | UnsetType = UNSET
     tool_calls: list[ToolCallDelta] | UnsetType = UNSET
 
@@ -150,7 +150,7 @@ class ChatCompletionChunk(msgspec.Struct):
     model: str
     choices: list[ChatChunkChoice]
     service_tier: Tier
-    usage: ChatUsage | None | UnsetType = UNSET
+    usage: ChatUsage | UnsetType | None = UNSET
     forebay: Forebay | UnsetType = UNSET
 
 
@@ -162,11 +162,11 @@ class StoredMessage(msgspec.Struct):
     content: str | None
     content_parts: list[JsonObject] | None
     name: str | None
-    refusal: str | None | UnsetType = UNSET
-    tool_calls: list[JsonObject] | None | UnsetType = UNSET
+    refusal: str | UnsetType | None = UNSET
+    tool_calls: list[JsonObject] | UnsetType | None = UNSET
     tool_call_id: str | UnsetType = UNSET
-    function_call: JsonObject | None | UnsetType = UNSET
-    reasoning_content: str | None | UnsetType = UNSET
+    function_call: JsonObject | UnsetType | None = UNSET
+    reasoning_content: str | UnsetType | None = UNSET
 
 
 class StoredChatPage(Page, kw_only=True):

@@ -40,5 +40,5 @@ class Completion(msgspec.Struct):
     created: Seconds
     model: str
     choices: list[CompletionChoice]
-    usage: ChatUsage | None | UnsetType = UNSET
+    usage: ChatUsage | UnsetType | None = UNSET
     forebay: Forebay | UnsetType = UNSET

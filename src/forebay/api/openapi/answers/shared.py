@@ -61,7 +61,7 @@ class LogprobChoice(msgspec.Struct):
 
     token: str
     logprob: float
-    bytes: list[int] | None | UnsetType = UNSET
+    bytes: list[int] | UnsetType | None = UNSET
 
 
 class Logprob(msgspec.Struct):
@@ -69,5 +69,5 @@ class Logprob(msgspec.Struct):
 
     token: str
     logprob: float
-    bytes: list[int] | None | UnsetType = UNSET
+    bytes: list[int] | UnsetType | None = UNSET
     top_logprobs: list[LogprobChoice] | UnsetType = UNSET

@@ -1,0 +1,29 @@
+-- Responses that continue others, conversations, and stored chat completions with their metadata.
+
+ALTER TABLE request ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'; -- JSON strings, no secrets
+ALTER TABLE request ADD COLUMN previous_id TEXT; -- the response that this one continues
+ALTER TABLE request ADD COLUMN conversation_id TEXT;
+-- Hidden: deleted, but continued by another.
+ALTER TABLE request ADD COLUMN is_hidden INTEGER NOT NULL DEFAULT 0 CHECK (is_hidden IN (0, 1));
+
+CREATE INDEX request_continued ON request (previous_id) WHERE previous_id IS NOT NULL;
+CREATE INDEX request_hidden ON request (id) WHERE is_hidden = 1;
+CREATE INDEX request_listing ON request (project_id, dialect, id) WHERE is_stored = 1;
+
+CREATE TABLE conversation (
+    id TEXT PRIMARY KEY,
+    project_id TEXT NOT NULL REFERENCES project (id),
+    metadata TEXT NOT NULL, -- a JSON object of strings
+    created_at INTEGER NOT NULL,
+    is_deleted INTEGER NOT NULL DEFAULT 0 CHECK (is_deleted IN (0, 1)) -- its items are kept
+) STRICT;
+
+CREATE TABLE conversation_item (
+    position INTEGER PRIMARY KEY, -- later items come later
+    id TEXT NOT NULL,
+    conversation_id TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
+    item TEXT NOT NULL, -- JSON, as the API shows it
+    UNIQUE (conversation_id, id)
+) STRICT;
+
+CREATE INDEX conversation_item_order ON conversation_item (conversation_id, position);
