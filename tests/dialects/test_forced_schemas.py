@@ -1,37 +1,15 @@
-"""How callers' schemas are made plain, so that what a grammar lets through really fits them."""
+"""How callers' schemas are made plain: one by one, and which are refused."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, reject
-from hypothesis import strategies as st
 
 from forebay.core.errors import InvalidParameter
 from forebay.dialects.forced_schemas import MAX_STEPS, Definitions
-from tests.dialects.json_schema import fits
 
 STRING = {"type": "string"}
-PLAIN_KEYWORDS = {
-    "$ref",
-    "additionalProperties",
-    "anyOf",
-    "enum",
-    "format",
-    "items",
-    "maxItems",
-    "maxLength",
-    "maximum",
-    "minItems",
-    "minLength",
-    "minimum",
-    "pattern",
-    "prefixItems",
-    "properties",
-    "required",
-    "type",
-}
 
 
 def plain(schema: Any, *, is_object: bool = False) -> dict[str, Any]:
@@ -48,120 +26,135 @@ def plain_only(schema: Any) -> Any:
     return definitions["it"]
 
 
-def subschemas(schema: Any) -> list[dict[str, Any]]:
-    if not isinstance(schema, dict):
-        return []
-    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", [])]
-    inner += [*schema.get("prefixItems", []), schema.get("items")]
-    inner.append(schema.get("additionalProperties"))
-    return [schema, *[found for part in inner for found in subschemas(part)]]
-
-
-names = st.sampled_from(["a", "b", "c"])
-scalars = st.sampled_from(["x", "yy", 1, 2, True, None, 1.5])
-simple = st.one_of(
-    st.sampled_from([{"type": kind} for kind in ("string", "integer", "number", "null")]),
-    st.just({"type": ["string", "null"], "title": "T"}),
-    st.just({"$ref": "#/$defs/leaf"}),
-    st.just({"$ref": "#/$defs/thing", "description": "D"}),
-    st.just({"$ref": "#"}),
-    st.just(True),
-    st.builds(lambda values: {"enum": values}, st.lists(scalars, min_size=1, max_size=3)),
-    st.builds(lambda value: {"const": value}, scalars),
-    st.builds(lambda n: {"type": "string", "minLength": n, "maxLength": n + 2}, st.integers(0, 2)),
-    st.builds(lambda n: {"type": "integer", "minimum": n, "maximum": n + 2}, st.integers(-2, 2)),
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"const": 1}, {"enum": [1]}),
+        ({"type": "string", "enum": ["a", 1]}, {"enum": ["a"]}),
+        ({"anyOf": [{"const": 1}, False]}, {"enum": [1]}),
+        ({"oneOf": [{"const": 1}, STRING]}, {"anyOf": [{"enum": [1]}, STRING]}),
+        ({"allOf": [STRING, {"maxLength": 4}]}, {"type": "string", "maxLength": 4}),
+        ({"minLength": 2, "title": "T"}, {"type": "string", "minLength": 2}),
+        ({"type": "string", "pattern": "^\\d$"}, {"type": "string", "pattern": "^[0-9]$"}),
+        ({"pattern": "(?=a)", "format": "date"}, {"type": "string", "format": "date"}),
+        ({"type": "string", "format": "int32"}, STRING),
+        ({"type": "integer", "maximum": 1e30, "minimum": 0}, {"type": "integer", "minimum": 0}),
+        ({"type": "array", "items": True, "uniqueItems": True}, {"type": "array"}),
+        ({"type": "array", "items": False}, {"type": "array", "maxItems": 0}),
+    ],
 )
+def test_a_schema_is_said_in_plain_words(given: Any, said: Any) -> None:
+    assert plain_only(given) == said
 
 
-def composed(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    parts = st.lists(inner, min_size=1, max_size=2)
-    objects = st.fixed_dictionaries(
-        {"properties": st.dictionaries(names, inner, max_size=2)},
-        optional={
-            "type": st.just("object"),
-            "required": st.lists(names, max_size=2, unique=True),
-            "anyOf": parts,
-            "allOf": parts,
-            "additionalProperties": inner,
+def test_an_object_that_lists_its_properties_is_closed() -> None:
+    listed = {"properties": {"a": STRING}, "required": ["a"]}
+
+    assert plain_only(listed) == {"type": "object", **listed, "additionalProperties": False}
+    assert plain_only(listed | {"additionalProperties": True})["additionalProperties"] == {}
+    assert plain_only({"type": "object"}) == {"type": "object"}
+
+
+def test_a_required_name_becomes_a_property() -> None:
+    said = plain_only({"type": "object", "required": ["a"], "additionalProperties": STRING})
+
+    assert said["properties"] == {"a": STRING}
+
+
+def test_what_stands_beside_a_choice_belongs_to_each_way() -> None:
+    base = {"properties": {"a": STRING, "b": STRING}, "type": "object"}
+
+    said = plain_only({**base, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]})
+
+    assert [way["required"] for way in said["anyOf"]] == [["a"], ["b"]]
+    assert all(set(way["properties"]) == {"a", "b"} for way in said["anyOf"])
+
+
+def test_references_of_every_kind_keep_working() -> None:
+    document = {
+        "type": "object",
+        "$id": "https://example.com/tree",
+        "$defs": {"a/b": STRING, "c d": {"$ref": "#/definitions/e"}},
+        "definitions": {"e": {"type": "integer"}},
+        "properties": {
+            "slash": {"$ref": "#/$defs/a~1b"},
+            "space": {"$ref": "#/$defs/c%20d", "description": "a chain"},
+            "same": {"$ref": "#/properties/slash"},
+            "place": {"$ref": "#/anyOf/0"},
+            "kids": {"type": "array", "items": {"$ref": "#"}},
         },
-    )
-    arrays = st.fixed_dictionaries(
-        {"type": st.just("array")},
-        optional={
-            "items": inner,
-            "prefixItems": parts,
-            "minItems": st.integers(0, 2),
-            "maxItems": st.integers(2, 3),
-        },
-    )
-    combined = st.builds(lambda kind, of: {kind: of}, st.sampled_from(["anyOf", "allOf"]), parts)
-    return objects | arrays | combined
-
-
-schemas = st.recursive(simple, composed, max_leaves=6)
-
-
-def value_of(draw: st.DrawFn, schema: dict[str, Any], root: Any, depth: int = 0) -> Any:
-    """Return one of the values that a grammar made of a plain schema lets through."""
-    assume(depth < 12)
-
-    def inside(part: Any) -> Any:
-        return value_of(draw, part, root, depth + 1)
-
-    if "$ref" in schema:
-        return inside(root["$defs"][schema["$ref"].removeprefix("#/$defs/")])
-    if "anyOf" in schema:
-        return inside(draw(st.sampled_from(schema["anyOf"])))
-    if "enum" in schema:
-        return draw(st.sampled_from(schema["enum"]))
-    kinds = schema.get("type", ["string", "null", "integer"])
-    match draw(st.sampled_from([kinds] if isinstance(kinds, str) else kinds)):
-        case "string":
-            least, most = schema.get("minLength", 0), schema.get("maxLength", 3)
-            return draw(st.text(min_size=least, max_size=most))
-        case "integer" | "number":
-            return draw(st.integers(schema.get("minimum"), schema.get("maximum")))
-        case "array":
-            places = schema.get("prefixItems")
-            if places is None:
-                count = draw(st.integers(schema.get("minItems", 0), schema.get("maxItems", 3)))
-                places = [schema.get("items", {})] * count
-            return [inside(place) for place in places]
-        case "object":
-            properties = dict(schema.get("properties", {}))
-            if schema.get("additionalProperties", {}) is not False:
-                properties.setdefault("more", schema.get("additionalProperties", {}))
-            required = schema.get("required", [])
-            return {
-                name: inside(part)
-                for name, part in properties.items()
-                if name in required or (depth < 6 and draw(st.booleans()))
-            }
-        case _:
-            return None
-
-
-@given(st.data(), schemas)
-def test_what_fits_the_plain_schema_fits_the_given_one(drawn: st.DataObject, schema: Any) -> None:
-    document = schema if isinstance(schema, dict) else {"anyOf": [schema]}
-    document = document | {
-        "$defs": {
-            "leaf": {"type": "string", "maxLength": 2},
-            "thing": {
-                "type": "object",
-                "properties": {"a": {"$ref": "#/$defs/leaf"}, "c": {"$ref": "#/$defs/thing"}},
-                "required": ["a"],
-            },
-        }
+        "anyOf": [{"maxProperties": 3}],
     }
-    try:
-        said = plain(document)
-    except InvalidParameter:
-        reject()  # nothing fits it, or it demands itself
+    said = plain(document, is_object=True)
 
-    value = drawn.draw(st.composite(value_of)(said, said))
+    defs = said["$defs"]
+    properties = defs["it"]["properties"]
+    found = {name: defs.get(part.get("$ref", "")[8:]) for name, part in properties.items()}
+    assert found == {
+        "slash": STRING,
+        "space": {"type": "integer"},
+        "same": STRING,
+        "place": {},
+        "kids": None,
+    }
+    assert properties["kids"]["items"] == {"$ref": "#/$defs/it"}
 
-    assert fits(value, document)
-    for found in [found for part in said["$defs"].values() for found in subschemas(part)]:
-        assert set(found) <= PLAIN_KEYWORDS
-        assert len({"$ref", "anyOf", "enum"} & set(found)) == 0 or len(found) == 1
+
+def test_a_reference_with_demands_beside_it_may_lead_to_itself() -> None:
+    node = {
+        "type": "object",
+        "properties": {"next": {"$ref": "#/$defs/node", "required": ["v"]}, "v": STRING},
+    }
+    defs = plain({"$ref": "#/$defs/node", "$defs": {"node": node}})["$defs"]
+
+    further = defs[defs["it"]["properties"]["next"]["$ref"][8:]]
+    assert further["required"] == ["v"]
+    assert further["properties"]["next"] == defs["it"]["properties"]["next"]
+
+
+def test_with_is_object_only_the_objects_are_left() -> None:
+    assert plain({}, is_object=True)["$defs"]["it"] == {"type": "object"}
+    way = {"properties": {"a": STRING}}
+    said = plain({"anyOf": [STRING, way, {"type": ["object", "null"]}]}, is_object=True)
+    assert [part["type"] for part in said["$defs"]["it"]["anyOf"]] == ["object", "object"]
+
+
+DOUBLING = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
+DEEP: dict[str, Any] = {}
+for _ in range(400):
+    DEEP = {"items": DEEP, "type": "array"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"$ref": "#/$defs/none"}, "points to nothing"),
+        ({"$ref": "https://example.com/x"}, "does not point into the same schema"),
+        ({"$ref": "#anchor"}, "does not point into the same schema"),
+        ({"$ref": "#"}, "leads back to itself"),
+        ({"allOf": [{"$ref": "#"}, STRING]}, "demands itself"),
+        ({"anyOf": [{"$ref": "#"}, STRING]}, "demands itself"),
+        ({"anyOf": 3}, "'anyOf' must be a list"),
+        ({"properties": {"a": "string"}}, "must be an object or a boolean"),
+        ({"allOf": [STRING, {"type": "null"}]}, "nothing fits it"),
+        ({"minimum": 2, "maximum": 1}, "nothing fits it"),
+        ({"$defs": DOUBLING | {"d40": STRING}, "$ref": "#/$defs/d0"}, "too large"),
+        (DEEP, "nested too deeply"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_schema_that_cannot_be_followed_is_refused(schema: Any, reason: str) -> None:
+    with pytest.raises(InvalidParameter, match=reason) as refused:
+        plain(schema)
+    assert refused.value.param == "tools[0]"
+
+
+def test_parameters_that_are_no_object_are_refused() -> None:
+    with pytest.raises(InvalidParameter, match="no object fits it"):
+        plain(STRING, is_object=True)
+
+
+def test_a_schema_of_reasonable_size_is_not_too_large() -> None:
+    schema = {"type": "object", "properties": {f"p{n}": STRING for n in range(MAX_STEPS // 10)}}
+
+    assert len(plain_only(schema)["properties"]) == MAX_STEPS // 10

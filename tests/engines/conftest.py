@@ -1,9 +1,13 @@
-"""Two event loops for the HTTP client: the service runs on uvloop, an embedder may not."""
+"""A package index of one's own; and two event loops for the HTTP client.
+
+The service runs on uvloop, an embedder may not.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -18,3 +22,11 @@ def pytest_asyncio_loop_factories(
     if item.path.name.startswith(_CLIENT_TESTS):
         return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    """An empty folder for the wheels of a package index."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    return folder

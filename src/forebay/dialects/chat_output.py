@@ -5,9 +5,9 @@ from __future__ import annotations
 from forebay.core.clock import seconds_of
 from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
+from forebay.dialects.answer import Answer, ToolCall
 from forebay.dialects.dialect import Call, Outcome, openai_tier
 from forebay.dialects.errors import openai_error
-from forebay.dialects.answer import Answer, ToolCall
 from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece
 from forebay.dialects.wire import DONE, data, encode
 
@@ -17,6 +17,7 @@ _MARK = "\x00 the text of a chunk \x00"
 def completion_object(call: Call, outcome: Outcome) -> JsonObject:
     """Return the `chat.completion` object."""
     answer = outcome.answer
+    likeliest = _wanted_likeliest(call)
     completion: JsonObject = {
         "id": call.id,
         "object": "chat.completion",
@@ -26,7 +27,7 @@ def completion_object(call: Call, outcome: Outcome) -> JsonObject:
             {
                 "index": index,
                 "message": _message(choice),
-                "logprobs": _logprobs(choice.logprobs),
+                "logprobs": _logprobs(choice.logprobs, likeliest),
                 "finish_reason": _finish_reason(choice),
             }
             for index, choice in enumerate(answer.choices)
@@ -53,6 +54,7 @@ class ChatWriter:
             "model": call.model,
             "service_tier": openai_tier(call.band),
         }
+        self._likeliest = _wanted_likeliest(call)
         options = call.body.get("stream_options")
         self._is_usage_wanted = isinstance(options, dict) and bool(options.get("include_usage"))
         if self._is_usage_wanted:
@@ -102,7 +104,8 @@ class ChatWriter:
             fields["tool_calls"] = [_tool_piece(piece) for piece in delta.tool_calls]
         if not fields and not delta.logprobs:
             return b""
-        return self._chunk(fields, delta.choice, logprobs=_logprobs(list(delta.logprobs)))
+        logprobs = _logprobs(list(delta.logprobs), self._likeliest)
+        return self._chunk(fields, delta.choice, logprobs=logprobs)
 
     def _chunk(
         self, fields: JsonObject, index: int = 0, *, logprobs: JsonObject | None = None
@@ -165,8 +168,21 @@ def _choice(
     return {"index": index, "delta": fields, "logprobs": logprobs, "finish_reason": finish_reason}
 
 
-def _logprobs(tokens: list[JsonObject]) -> JsonObject | None:
-    return {"content": tokens, "refusal": None} if tokens else None
+def _wanted_likeliest(call: Call) -> int:
+    wanted = call.body.get("top_logprobs")
+    return wanted if isinstance(wanted, int) else 0
+
+
+def _logprobs(tokens: list[JsonObject], likeliest: int) -> JsonObject | None:
+    """Return the logprobs of these tokens, each with so many of the likeliest in its place."""
+    if not tokens:
+        return None
+    content: list[JsonObject] = []
+    for token in tokens:
+        told = token.get("top_logprobs")
+        shown = told[:likeliest] if isinstance(told, list) else []
+        content.append({**token, "top_logprobs": shown})
+    return {"content": content, "refusal": None}
 
 
 def _finish_reason(answer: Answer) -> str:

@@ -24,9 +24,9 @@ PARAMETERS = Parameters(
 )
 
 _REQUEST = (
-    "Sum up this conversation so that it can be continued without its other messages. Keep what was "
-    "decided and why, facts, names, numbers, file paths, what tools gave back, and what is left to "
-    "do. Write nothing but the summary."
+    "Sum up this conversation so that it can be continued without its other messages. Keep what "
+    "was decided and why, facts, names, numbers, file paths, what tools gave back, and what is "
+    "left to do. Write nothing but the summary."
 )
 _HEAD = "The conversation so far, summed up:\n\n"
 

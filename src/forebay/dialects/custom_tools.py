@@ -44,17 +44,6 @@ def as_function(tool: JsonObject, *, at: str) -> JsonObject:
     return {"type": "function", "function": function}
 
 
-def custom_names(tools: object) -> frozenset[str]:
-    """Return the names of the custom tools among a response's `tools`."""
-    if not isinstance(tools, list):
-        return frozenset()
-    return frozenset(
-        str(tool.get("name"))
-        for tool in tools
-        if isinstance(tool, dict) and tool.get("type") == "custom"
-    )
-
-
 def arguments_of(text: str) -> str:
     """Return a function's arguments for this input."""
     return encode({"input": text}).decode()

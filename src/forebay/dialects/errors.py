@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from forebay.core import errors
 from forebay.core.errors import ForebayError
 from forebay.dialects.dialect import ErrorReply
+from forebay.dialects.turn import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,12 @@ def anthropic_error(error: ForebayError, *, request_id: str) -> ErrorReply:
     """Return the error as Anthropic's API says it."""
     words = _words(type(error))
     status = anthropic_status(type(error))
-    body = {
-        "type": "error",
-        "error": {"type": words.anthropic_type, "message": str(error)},
-        "request_id": request_id,
-    }
-    return ErrorReply(status, dict(body), _headers(error, status))
+    said: JsonObject = {"type": words.anthropic_type, "message": str(error)}
+    if isinstance(error, errors.UnsupportedParameter) and error.param == "thread":
+        # The SDKs' tool runner sends all messages itself once it reads this.
+        said["details"] = {"error_code": "thread_unsupported_request"}
+    body: JsonObject = {"type": "error", "error": said, "request_id": request_id}
+    return ErrorReply(status, body, _headers(error, status))
 
 
 def openai_status(kind: type[ForebayError]) -> int:

@@ -16,6 +16,7 @@ from forebay.core.errors import (
 )
 from forebay.dialects.cipher import Cipher
 from forebay.dialects.custom_tools import arguments_of
+from forebay.dialects.tool_names import engine_name
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import read
 
@@ -56,6 +57,7 @@ class _FunctionCallItem(msgspec.Struct):
     call_id: str
     name: str
     arguments: str
+    namespace: str | None = None
 
 
 class _FunctionOutputItem(msgspec.Struct):
@@ -67,6 +69,7 @@ class _CustomCallItem(msgspec.Struct):
     call_id: str
     name: str
     input: str
+    namespace: str | None = None
 
 
 class _CompactionItem(msgspec.Struct):
@@ -122,7 +125,9 @@ class _Conversation:
             case "custom_tool_call":
                 call = read(item, _CustomCallItem, at=at)
                 arguments = arguments_of(call.input)
-                self._add_call(_FunctionCallItem(call.call_id, call.name, arguments))
+                self._add_call(
+                    _FunctionCallItem(call.call_id, call.name, arguments, call.namespace)
+                )
             case "function_call_output" | "custom_tool_call_output":
                 self._add_output(read(item, _FunctionOutputItem, at=at), at=at)
             case "compaction":
@@ -204,7 +209,10 @@ class _Conversation:
             {
                 "id": call.call_id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
+                "function": {
+                    "name": engine_name(call.name, call.namespace),
+                    "arguments": call.arguments,
+                },
             }
         )
 

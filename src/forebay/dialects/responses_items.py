@@ -15,6 +15,7 @@ from forebay.dialects.responses_output import (
     text_part,
     tool_call_item,
 )
+from forebay.dialects.tool_names import ToolName
 from forebay.dialects.turn import JsonObject, ToolCallPiece
 from forebay.dialects.wire import encode, event
 
@@ -95,9 +96,10 @@ class ReasoningInProgress:
 class MessageInProgress:
     """A message; its parts of text and of refusal follow each other."""
 
-    def __init__(self, events: Events, index: int) -> None:
+    def __init__(self, events: Events, index: int, *, likeliest: int) -> None:
         self._events = events
         self._index = index
+        self._likeliest = likeliest
         self._item = message_item(events.response_id, index, [], status=IN_PROGRESS)
         self._content: list[JsonObject] = []
         self._text: _DeltaEvent | None = None
@@ -128,7 +130,7 @@ class MessageInProgress:
         if not logprobs:
             out.append(delta.of(text, b',"logprobs":[]'))
             return
-        shown = response_logprobs(list(logprobs))
+        shown = response_logprobs(list(logprobs), likeliest=self._likeliest)
         self._logprobs.extend(shown)
         out.append(delta.of(text, b',"logprobs":' + encode(shown)))
 
@@ -182,12 +184,13 @@ class ToolCallInProgress:
     """A call of a function or of a custom tool; the piece that begins it brings its id and name."""
 
     def __init__(
-        self, events: Events, index: int, first: ToolCallPiece, *, is_custom: bool
+        self, events: Events, index: int, first: ToolCallPiece, *, named: ToolName | None
     ) -> None:
         self.index = index
         self._events = events
         self._call = ToolCall(id=first.id or "", name=first.name or "", arguments="")
-        self._is_custom = is_custom
+        self._named = named
+        is_custom = named is not None and named.is_custom
         self._item = self._render(IN_PROGRESS)
         self._place: JsonObject = {"item_id": self._item["id"], "output_index": index}
         kind = "custom_tool_call_input" if is_custom else "function_call_arguments"
@@ -217,9 +220,9 @@ class ToolCallInProgress:
         self._call.arguments = "".join(self._parts)
         item = self._render(status)
         fields = (
-            {"input": item["input"]}
-            if self._is_custom
-            else {"name": self._call.name, "arguments": self._call.arguments}
+            {"name": item["name"], "arguments": item["arguments"]}
+            if self._reader is None
+            else {"input": item["input"]}
         )
         out.append(self._events.event(f"{self._kind}.done", self._place | fields))
         done: JsonObject = {"output_index": self.index, "item": item}
@@ -235,5 +238,5 @@ class ToolCallInProgress:
             self.index,
             self._call,
             status=status,
-            is_custom=self._is_custom,
+            named=self._named,
         )

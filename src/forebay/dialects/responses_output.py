@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from forebay.dialects.answer import Answer, OutputKind, Segment, ToolCall
 from forebay.dialects.cipher import Cipher
-from forebay.dialects.custom_tools import custom_names, input_of
+from forebay.dialects.custom_tools import input_of
 from forebay.dialects.dialect import Call
+from forebay.dialects.tool_names import ToolName, tool_names
 from forebay.dialects.turn import JsonObject
 
 COMPLETED = "completed"
@@ -57,30 +58,36 @@ def message_item(
 
 
 def tool_call_item(
-    response_id: str, index: int, call: ToolCall, *, status: str, is_custom: bool
+    response_id: str, index: int, call: ToolCall, *, status: str, named: ToolName | None
 ) -> JsonObject:
     """Return a call of a function or of a custom tool.
 
-    One to which the engine gave no id gets its own from its place.
+    `named` is what its caller calls it. One to which the engine gave no id gets its own from its
+    place.
     """
+    named = named or ToolName(name=call.name)
     call_id = call.id or item_id("call_", response_id, index)
-    if is_custom:
-        return {
+    if named.is_custom:
+        item: JsonObject = {
             "id": item_id("ctc_", response_id, index),
             "type": "custom_tool_call",
             "status": status,
             "call_id": call_id,
-            "name": call.name,
+            "name": named.name,
             "input": input_of(call.arguments),
         }
-    return {
-        "id": item_id("fc_", response_id, index),
-        "type": "function_call",
-        "status": status,
-        "call_id": call_id,
-        "name": call.name,
-        "arguments": call.arguments,
-    }
+    else:
+        item = {
+            "id": item_id("fc_", response_id, index),
+            "type": "function_call",
+            "status": status,
+            "call_id": call_id,
+            "name": named.name,
+            "arguments": call.arguments,
+        }
+    if named.namespace is not None:
+        item["namespace"] = named.namespace
+    return item
 
 
 def reasoning_part(text: str) -> JsonObject:
@@ -98,13 +105,26 @@ def refusal_part(text: str) -> JsonObject:
     return {"type": "refusal", "refusal": text}
 
 
-def response_logprobs(tokens: list[JsonObject]) -> list[JsonObject]:
-    """Return chat's logprobs with `bytes` everywhere: Responses does not allow null there."""
+def response_logprobs(tokens: list[JsonObject], *, likeliest: int) -> list[JsonObject]:
+    """Return chat's logprobs with `bytes` everywhere: Responses does not allow null there.
+
+    With each token there are so many of the likeliest ones.
+    """
     return [
         _with_bytes(token)
-        | {"top_logprobs": [_with_bytes(top) for top in _objects(token.get("top_logprobs"))]}
+        | {
+            "top_logprobs": [
+                _with_bytes(top) for top in _objects(token.get("top_logprobs"))[:likeliest]
+            ]
+        }
         for token in tokens
     ]
+
+
+def wanted_likeliest(call: Call) -> int:
+    """Return how many of the likeliest tokens the caller wants with each token."""
+    wanted = call.body.get("top_logprobs")
+    return wanted if isinstance(wanted, int) else 0
 
 
 def reasoning_cipher(call: Call, cipher: Cipher | None) -> Cipher | None:
@@ -125,7 +145,10 @@ def output_items(
         else:
             groups.append([segment])
     rendering = _Rendering(
-        call.id, custom_names(call.body.get("tools")), reasoning_cipher(call, cipher)
+        call.id,
+        tool_names(call.body.get("tools")),
+        reasoning_cipher(call, cipher),
+        wanted_likeliest(call),
     )
     return [
         rendering.item(
@@ -142,22 +165,23 @@ class _Rendering:
     """What the items of one response have in common."""
 
     response_id: str
-    custom: frozenset[str]
+    names: dict[str, ToolName]
     cipher: Cipher | None
+    likeliest: int
 
     def item(self, index: int, group: list[Segment], *, status: str) -> JsonObject:
         first, response_id = group[0], self.response_id
         if first.call is not None:
-            is_custom = first.call.name in self.custom
-            return tool_call_item(
-                response_id, index, first.call, status=status, is_custom=is_custom
-            )
+            named = self.names.get(first.call.name)
+            return tool_call_item(response_id, index, first.call, status=status, named=named)
         if first.kind is OutputKind.REASONING:
             return reasoning_item(response_id, index, first.text, status=status, cipher=self.cipher)
         content = [
             refusal_part(segment.text)
             if segment.kind is OutputKind.REFUSAL
-            else text_part(segment.text, response_logprobs(segment.logprobs))
+            else text_part(
+                segment.text, response_logprobs(segment.logprobs, likeliest=self.likeliest)
+            )
             for segment in group
         ]
         return message_item(response_id, index, content, status=status)

@@ -11,7 +11,6 @@ from typing import assert_never
 
 from forebay.core.requests import RequestStatus
 from forebay.dialects.cipher import Cipher
-from forebay.dialects.custom_tools import custom_names
 from forebay.dialects.dialect import Call, Outcome
 from forebay.dialects.responses_items import (
     Events,
@@ -20,7 +19,13 @@ from forebay.dialects.responses_items import (
     ToolCallInProgress,
 )
 from forebay.dialects.responses_object import response_object
-from forebay.dialects.responses_output import COMPLETED, INCOMPLETE, reasoning_cipher
+from forebay.dialects.responses_output import (
+    COMPLETED,
+    INCOMPLETE,
+    reasoning_cipher,
+    wanted_likeliest,
+)
+from forebay.dialects.tool_names import tool_names
 from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece
 from forebay.dialects.wire import DONE
 
@@ -32,7 +37,8 @@ class ResponsesWriter:
         self._call = call
         self._cipher = cipher
         self._item_cipher = reasoning_cipher(call, cipher)
-        self._custom = custom_names(call.body.get("tools"))
+        self._names = tool_names(call.body.get("tools"))
+        self._likeliest = wanted_likeliest(call)
         self._events = Events(call.id)
         self._reasoning: ReasoningInProgress | None = None
         self._message: MessageInProgress | None = None
@@ -94,7 +100,9 @@ class ResponsesWriter:
     def _open_message(self, out: list[bytes]) -> MessageInProgress:
         if self._message is None:
             self._close_reasoning(out, status=COMPLETED)
-            self._message = MessageInProgress(self._events, self._next_index())
+            self._message = MessageInProgress(
+                self._events, self._next_index(), likeliest=self._likeliest
+            )
             self._message.open(out)
         return self._message
 
@@ -103,7 +111,7 @@ class ResponsesWriter:
             self._close_reasoning(out, status=COMPLETED)
             self._close_message(out, status=COMPLETED)
             tool_call = ToolCallInProgress(
-                self._events, self._next_index(), piece, is_custom=piece.name in self._custom
+                self._events, self._next_index(), piece, named=self._names.get(piece.name or "")
             )
             tool_call.open(out)
             self._tool_calls.append(tool_call)

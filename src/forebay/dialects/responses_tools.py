@@ -12,6 +12,7 @@ from forebay.core.errors import (
 )
 from forebay.dialects.custom_tools import as_function
 from forebay.dialects.tool_choice import named_tool, require_tools
+from forebay.dialects.tool_names import engine_name
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import read
 
@@ -25,8 +26,14 @@ class _FunctionTool(msgspec.Struct):
     strict: bool | None = None
 
 
+class _Namespace(msgspec.Struct):
+    name: str
+    tools: list[JsonObject]
+
+
 class _NamedChoice(msgspec.Struct):
     name: str
+    namespace: str | None = None
 
 
 class _AllowedTools(msgspec.Struct):
@@ -62,10 +69,7 @@ def chat_tools(tools: list[JsonObject]) -> list[JsonObject]:
 
     Raises `UnsupportedParameter` for a kind that the model would have to know.
     """
-    found: list[JsonObject] = []
-    for index, tool in enumerate(tools):
-        found.extend(_functions(tool, at=f"tools[{index}]"))
-    return found
+    return _all_functions(tools, at="tools")
 
 
 def chosen(
@@ -84,7 +88,8 @@ def chosen(
         )
     match choice.get("type"):
         case "function" | "custom":
-            name = read(choice, _NamedChoice, at="tool_choice").name
+            wanted = read(choice, _NamedChoice, at="tool_choice")
+            name = engine_name(wanted.name, wanted.namespace)
             named_tool(name, tools)
             return {"type": "function", "function": {"name": name}}, tools
         case "allowed_tools":
@@ -127,12 +132,24 @@ def response_format(text: JsonObject | None) -> JsonObject | None:
             )
 
 
-def _functions(tool: JsonObject, *, at: str) -> list[JsonObject]:
+def _all_functions(
+    tools: list[JsonObject], *, at: str, namespace: str | None = None
+) -> list[JsonObject]:
+    found: list[JsonObject] = []
+    for index, tool in enumerate(tools):
+        found.extend(_functions(tool, at=f"{at}[{index}]", namespace=namespace))
+    return found
+
+
+def _functions(tool: JsonObject, *, at: str, namespace: str | None) -> list[JsonObject]:
     match tool.get("type"):
         case "function":
-            return [_function(tool, at=at)]
+            return [_in_namespace(_function(tool, at=at), namespace)]
         case "custom":
-            return [as_function(tool, at=at)]
+            return [_in_namespace(as_function(tool, at=at), namespace)]
+        case "namespace" if namespace is None:
+            group = read(tool, _Namespace, at=at)
+            return _all_functions(group.tools, at=f"{at}.tools", namespace=group.name)
         case None:
             raise MissingParameter(f"{at}.type")
         case kind if kind in _RUN_BY_THE_VENDOR:
@@ -141,6 +158,13 @@ def _functions(tool: JsonObject, *, at: str) -> list[JsonObject]:
             raise UnsupportedParameter(
                 f"{at}.type", f"tools of type '{kind}' are not supported by this server"
             )
+
+
+def _in_namespace(tool: JsonObject, namespace: str | None) -> JsonObject:
+    function = tool["function"]
+    assert isinstance(function, dict)
+    name = engine_name(str(function["name"]), namespace)
+    return {**tool, "function": {**function, "name": name}}
 
 
 def _function(tool: JsonObject, *, at: str) -> JsonObject:

@@ -24,6 +24,10 @@ def encode_turn(turn: Turn, *, model: str, extra: JsonObject) -> bytes:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    if body.get("logprobs") and not body.get("top_logprobs"):
+        # Or llama.cpp would tell twenty of the likeliest tokens, and for 0 no logprobs at all; who
+        # asked for none of them is not shown it.
+        body["top_logprobs"] = 1
     if turn.max_output_tokens is not None:
         body["max_tokens"] = turn.max_output_tokens
     # Some engines put the tools into the prompt even when none may be called.

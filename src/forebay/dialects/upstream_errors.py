@@ -23,6 +23,9 @@ _TOO_LONG_TO_EMBED = re.compile(
     r"input \((?P<tokens>\d+) tokens\) is too large to process.*current batch size: (?P<max>\d+)"
 )
 
+# llama.cpp blames itself for a prompt with a picture or a sound that the model cannot take.
+_NOT_TAKEN = re.compile(r"(image|audio|video) input is not supported")
+
 
 def stream_error(error: object) -> ForebayError:
     """Return the error that an engine sent inside a stream it had begun with 200."""
@@ -46,7 +49,7 @@ def engine_error(status: int, body: bytes, *, retry_after_s: float | None) -> Fo
             f"This model's maximum context length is {too_long['max']} tokens, however an input "
             f"has {too_long['tokens']} tokens."
         )
-    if status == 501:
+    if status == 501 or _NOT_TAKEN.match(message):
         return PromptRejected(message)
     if status in (429, 503):
         return EngineBusy(f"the engine is busy ({status})", retry_after_s=retry_after_s)

@@ -107,6 +107,10 @@ class MessageStart(msgspec.Struct, tag_field="type", tag="message_start"):
     message: Message
 
 
+class Ping(msgspec.Struct, tag_field="type", tag="ping"):
+    """The stream lives."""
+
+
 class BlockStart(msgspec.Struct, tag_field="type", tag="content_block_start"):
     """A block begins."""
 
@@ -147,5 +151,12 @@ class MessageError(msgspec.Struct, tag_field="type", tag="error"):
 
 
 MessageEvent = (
-    MessageStart | BlockStart | BlockDelta | BlockStop | MessageDelta | MessageStop | MessageError
+    MessageStart
+    | Ping
+    | BlockStart
+    | BlockDelta
+    | BlockStop
+    | MessageDelta
+    | MessageStop
+    | MessageError
 )

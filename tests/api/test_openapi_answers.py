@@ -1,0 +1,239 @@
+"""What the service says of its answers is what it answers, to the last field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from forebay.api.openapi.operation import MODEL as PLACE_OF_MODEL
+from forebay.core.errors import EngineFailed
+from forebay.dialects.turn import Delta, ToolCallPiece
+from tests.api.conftest import BASE_URL, MODEL, Front
+from tests.api.described import Description, bearer, description_of
+from tests.api.test_embeddings import embeds
+from tests.api.transport import AppTransport
+from tests.fakes import USAGE, ScriptedEngine, Step, until
+
+LOGPROB = {"token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": []}
+TOOL: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+
+
+def everything() -> list[Step]:
+    """Return the script of an answer that thinks, speaks and calls a tool."""
+    call = ToolCallPiece(index=0, id="call_1", name="look", arguments='{"at": 1}')
+    return [
+        [Delta(reasoning="Hm.")],
+        [Delta(text="Hi", logprobs=(LOGPROB,))],
+        [Delta(tool_calls=(call,))],
+        [Delta(finish_reason="tool_calls"), Delta(usage=USAGE)],
+    ]
+
+
+class Caller:
+    """Calls the service, and holds every answer against the description."""
+
+    def __init__(self, http: httpx2.AsyncClient, description: Description) -> None:
+        self.description = description
+        self._http = http
+
+    async def __call__(self, method: str, path: str, **options: Any) -> Any:
+        """Return the JSON of a described answer, or None where it is none."""
+        answer = await self._http.request(method, path, **options)
+        return self.description.check(answer)
+
+    async def get(self, path: str, **options: Any) -> Any:
+        return await self("GET", path, **options)
+
+    async def post(self, path: str, body: object = None) -> Any:
+        return await self("POST", path, **({} if body is None else {"json": body}))
+
+    async def delete(self, path: str) -> Any:
+        return await self("DELETE", path)
+
+
+@pytest.fixture
+async def call(front: Front) -> AsyncIterator[Caller]:
+    """A caller of the service."""
+    async with httpx2.AsyncClient(
+        transport=AppTransport(front.service.app), base_url=BASE_URL, headers=bearer()
+    ) as http:
+        yield Caller(http, await description_of(front))
+
+
+async def chats(call: Caller, engine: ScriptedEngine) -> None:
+    engine.queue.append(everything())
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "hi"}],
+        "tools": [TOOL],
+        "logprobs": True,
+        "store": True,
+        "metadata": {"a": "b"},
+    }
+    made = await call.post("/v1/chat/completions", body)
+    one = f"/v1/chat/completions/{made['id']}"
+    assert (await call.get("/v1/chat/completions?metadata[a]=b"))["data"]
+    await call.get(one)
+    await call.post(one, {"metadata": {"a": "c"}})
+    assert (await call.get(f"{one}/messages"))["data"]
+    await call.delete(one)
+
+
+async def responses(call: Caller, engine: ScriptedEngine) -> None:
+    engine.queue.append(everything())
+    tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+    made = await call.post(
+        "/v1/responses",
+        {
+            "model": MODEL,
+            "input": "hi",
+            "tools": [tool, {"type": "custom", "name": "sing"}],
+            "include": ["message.output_text.logprobs", "reasoning.encrypted_content"],
+            "text": {"format": {"type": "text"}, "verbosity": "low"},
+        },
+    )
+    one = f"/v1/responses/{made['id']}"
+    await call.get(one)
+    assert (await call.get(f"{one}/input_items"))["data"]
+    await call.post("/v1/responses/compact", {"model": MODEL, "previous_response_id": made["id"]})
+    await call.post("/v1/responses/input_tokens", {"model": MODEL, "input": "hi"})
+    await call.delete(one)
+    queued = await call.post("/v1/responses", {"model": MODEL, "input": "x", "background": True})
+    await call.post(f"/v1/responses/{queued['id']}/cancel")
+
+
+async def conversations(call: Caller, _: ScriptedEngine) -> None:
+    items = [{"type": "message", "role": "user", "content": "hi"}]
+    made = await call.post("/v1/conversations", {"items": items, "metadata": {"a": "b"}})
+    one = f"/v1/conversations/{made['id']}"
+    await call.get(one)
+    await call.post(one, {"metadata": {}})
+    (added,) = (await call.post(f"{one}/items", {"items": items}))["data"]
+    assert len((await call.get(f"{one}/items"))["data"]) == 2
+    await call.get(f"{one}/items/{added['id']}")
+    await call.delete(f"{one}/items/{added['id']}")
+    await call.post("/v1/responses", {"model": MODEL, "input": "hi", "conversation": made["id"]})
+    await call.delete(one)
+
+
+async def batches(call: Caller, _: ScriptedEngine) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    wanted = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    files = []
+    for content in (json.dumps(line), "nonsense"):
+        form = {"data": {"purpose": "batch"}, "files": {"file": ("in.jsonl", content.encode())}}
+        files.append(await call("POST", "/v1/files", **form))
+    for file in files:
+        made = await call.post("/v1/batches", {**wanted, "input_file_id": file["id"]})
+
+        async def ended(batch_id: str = made["id"]) -> Any:
+            found = await call.get(f"/v1/batches/{batch_id}")
+            return found if found["status"] in ("completed", "failed") else None
+
+        await until(ended)
+    await call.get("/v1/batches?limit=1")
+    cancelled = await call.post("/v1/batches", {**wanted, "input_file_id": files[0]["id"]})
+    await call.post(f"/v1/batches/{cancelled['id']}/cancel")
+    one = f"/v1/files/{files[0]['id']}"
+    await call.get("/v1/files?purpose=batch&order=asc")
+    await call.get(one)
+    await call.get(f"{one}/content")
+    await call.delete(one)
+
+
+async def others(call: Caller, engine: ScriptedEngine) -> None:
+    engine.queue += [everything(), embeds([0.5, 0.5]), embeds([0.5, 0.5])]
+    messages: Any = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
+    thinking = {"thinking": {"type": "adaptive"}, "max_tokens": 9}
+    await call.post("/v1/messages", messages | thinking)
+    await call.post("/v1/messages/count_tokens", messages)
+    for encoding in ("float", "base64"):
+        wanted = {"model": MODEL, "input": "hi", "encoding_format": encoding}
+        await call.post("/v1/embeddings", wanted)
+    await call.post("/v1/completions", {"model": MODEL, "prompt": "hi"})
+    for headers in ({}, {"anthropic-version": "2023-06-01"}):
+        await call.get("/v1/models", headers=headers)
+        await call.get(f"/v1/models/{MODEL}", headers=headers)
+    keys = "/v1/organization/projects/proj_default/api_keys"
+    made = await call.post(keys, {"name": "alice"})
+    await call.delete(f"{keys}/{made['id']}")
+    await call.get(keys)
+    for path in ("/", "/health", "/ready", "/docs", "/openapi.json"):
+        await call.get(path)
+
+
+async def test_every_operation_answers_as_it_says(call: Caller, engine: ScriptedEngine) -> None:
+    for story in (chats, responses, conversations, batches, others):
+        await story(call, engine)
+    wanted = {
+        (method, path, 200)
+        for method, path, operation in call.description.operations()
+        if "x-forebay-websocket" not in operation
+    }
+    assert wanted - call.description.seen == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/v1/chat/completions",
+            {
+                "messages": [{"role": "user", "content": "hi"}],
+                "tools": [TOOL],
+                "logprobs": True,
+                "n": 2,
+                "stream_options": {"include_usage": True},
+            },
+        ),
+        (
+            "/v1/responses",
+            {
+                "input": "hi",
+                "tools": [{"type": "function", "name": "look"}],
+                "include": ["message.output_text.logprobs"],
+            },
+        ),
+        (
+            "/v1/messages",
+            {
+                "messages": [{"role": "user", "content": "hi"}],
+                "max_tokens": 9,
+                "thinking": {"type": "adaptive"},
+            },
+        ),
+        ("/v1/completions", {"prompt": "hi", "stream_options": {"include_usage": True}}),
+    ],
+)
+@pytest.mark.parametrize("ending", ["well", "badly"])
+async def test_every_event_of_a_stream_is_described(
+    call: Caller, engine: ScriptedEngine, path: str, body: dict[str, Any], ending: str
+) -> None:
+    script: list[Step] = everything()
+    if ending == "badly":
+        script = [script[1], EngineFailed("the engine broke")]
+    engine.queue += [script, script]
+    await call.post(path, {"model": MODEL, "stream": True, **body})
+    assert ("POST", path, 200) in call.description.seen
+
+
+async def test_every_example_is_taken_as_it_stands(call: Caller, engine: ScriptedEngine) -> None:
+    engine.by_prompt["Hello! Good evening!"] = embeds([1.0], [1.0])
+    chat = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "store": True}
+    ids = {
+        "/v1/chat/completions/{id}": (await call.post("/v1/chat/completions", chat))["id"],
+        "/v1/conversations/{id}": (await call.post("/v1/conversations", {}))["id"],
+    }
+    for method, path, operation in call.description.operations():
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        if "example" not in content:
+            continue
+        body = json.loads(json.dumps(content["example"]).replace(PLACE_OF_MODEL, MODEL))
+        place = ids.get(path.removesuffix("/items"), "")
+        await call(method, path.format(id=place, project_id="proj_default"), json=body)
+        assert (method, path, 200) in call.description.seen, path
