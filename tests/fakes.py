@@ -85,7 +85,7 @@ class ScriptedEngine:
         self.probe_error: Exception | None = None
         self.turns: list[Any] = []  # of the kind that the test knows it asked for
         self.counted: list[Turn] = []
-        self.tokens: int | Exception = USAGE.input_tokens
+        self.tokens: int | Exception | None = USAGE.input_tokens
         self.models_used: list[str] = []
         self.ended: list[str] = []
         self.cancelled: list[str] = []
@@ -130,7 +130,7 @@ class ScriptedEngine:
             return script
         return self.queue.popleft() if self.queue else says("Hel", "lo.")
 
-    async def count(self, turn: Turn, *, model: str) -> int:
+    async def count(self, turn: Turn, *, model: str) -> int | None:
         """Return what the test put there, or raise it."""
         self.counted.append(turn)
         self.models_used.append(model)

@@ -71,6 +71,7 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tool_calling: Literal["native", "forced", "none"] = "native"
     has_grammar: bool = True
     takes_images: bool = True
+    takes_suffix: bool = False
     context_tokens: Count | None = None
 
 

@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from tests.default_model import require_default_model
+from tests.default_model import require_embedding_model
 from tests.server_process import FOREBAY, clean_environment, processes_naming
 
 pytestmark = [
@@ -22,8 +22,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def models_folder() -> Path:
-    """The folder with the default model."""
-    return require_default_model()
+    """The folder with the default models."""
+    return require_embedding_model()
 
 
 @pytest.fixture
@@ -64,6 +64,9 @@ def test_the_demo_shows_the_three_modes_and_their_bill_and_leaves_nothing(
         assert mode in shown
     assert "24/24" in shown
     assert "webhook arrived" in shown
+    near, far, *_ = [line for line in shown.splitlines() if line.startswith("   0.")]
+    assert near.endswith("Give them light, and water once a week.")
+    assert float(near.split()[0]) > float(far.split()[0]) + 0.2
     (batch,) = [line.split() for line in shown.splitlines() if "batch of 24 chats" in line]
     cost, at_asap = map(float, batch[-2:])
     assert "24h" in batch

@@ -31,7 +31,7 @@ CALL: JsonObject = {
             "role": "user",
             "content": [{"type": "input_image", "image_url": "https://x/y", "detail": "odd"}],
         },
-        CALL | {"namespace": 7, "status": "odd"},
+        CALL | {"namespace": "n", "status": "odd"},
         {"type": "custom_tool_call", "call_id": "call_1", "name": "f", "input": ""},
         {"type": "reasoning", "summary": [{"text": 7}, {}], "content": [{"text": "so"}]},
         {"type": "reasoning"},

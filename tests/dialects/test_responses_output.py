@@ -7,7 +7,7 @@ import pytest
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta
 from tests.dialects.calls import ID_BODY, finish, outcome_of, reasoning, text, tool_call
-from tests.dialects.responses_calls import final, read
+from tests.dialects.responses_calls import body, final, read
 
 
 def test_items_come_in_the_order_of_the_output() -> None:
@@ -46,7 +46,8 @@ def test_a_refusal_is_a_part_of_its_own() -> None:
 def test_the_bytes_of_logprobs_are_filled_in() -> None:
     top = {"token": "b", "logprob": -2.0, "bytes": None}
     token = {"token": "\u00fc", "logprob": -1.0, "bytes": None, "top_logprobs": [top]}
-    message = read(outcome_of([Delta(text="\u00fc", logprobs=(token,))])).output[0]
+    given = body(include=["message.output_text.logprobs"], top_logprobs=1)
+    message = read(outcome_of([Delta(text="\u00fc", logprobs=(token,))]), given).output[0]
     assert message.type == "message"
     assert message.content[0].type == "output_text"
     assert message.content[0].logprobs is not None

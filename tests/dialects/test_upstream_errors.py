@@ -27,6 +27,7 @@ from forebay.dialects.upstream_errors import engine_error
         (503, "Loading model", EngineBusy),
         (500, "boom", EngineFailed),
         (501, "This server does not support embeddings.", PromptRejected),
+        (500, "audio input is not supported - hint: you may need the mmproj", PromptRejected),
         (401, "bad key", EngineFailed),
         (404, "no such model", EngineFailed),
     ],

@@ -112,6 +112,22 @@ def test_logprobs_are_told_in_the_apis_own_shape(client: openai.OpenAI, wanted: 
     assert [max(top.values()) for top in told.top_logprobs] == told.token_logprobs
 
 
+@pytest.mark.parametrize(
+    ("others", "param"),
+    [
+        ({"echo": True, "logprobs": 1}, "echo"),
+        ({"echo": True, "prompt": TOKENS}, "echo"),
+        ({"suffix": " and it is large."}, "suffix"),
+    ],
+)
+def test_what_llama_cpp_would_ignore_is_refused_by_name(
+    client: openai.OpenAI, others: dict[str, Any], param: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        completed(client, **others)
+    assert caught.value.param == param
+
+
 def test_a_streamed_completion_is_the_same_text(client: openai.OpenAI) -> None:
     # Strict mode minds a null `finish_reason`, which every chunk but the last has.
     lenient = client.copy(_extra_kwargs={"_strict_response_validation": False})

@@ -9,23 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from forebay.core.errors import EngineBusy, EngineError, PromptRejected
+from forebay.core.errors import EngineUnreachable
 from forebay.dialects.turn import JsonObject, Turn
+from forebay.engines.counting import shortest
 from forebay.engines.http import HttpEngine
-from tests.engines.http_clients import engine_at
-from tests.engines.scripted_server import Script, ScriptedServer, Visit, chunked, sized
+from tests.engines.http_clients import client, engine_at
+from tests.engines.scripted_server import Script, ScriptedServer, Visit, sized
 
 TURN = Turn(model="m", messages=[{"role": "user", "content": "Hi"}])
 TOOL: JsonObject = {"type": "function", "function": {"name": "f", "parameters": {}}}
 IMAGE: JsonObject = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-
-RUN = chunked(
-    [
-        b'data: {"choices":[{"delta":{"content":"x"},"finish_reason":"length"}]}\n\n',
-        b'data: {"choices":[],"usage":{"prompt_tokens":30,"completion_tokens":1}}\n\n',
-        b"data: [DONE]\n\n",
-    ]
-)
 
 Answers = dict[str, bytes | Callable[[JsonObject], bytes]]
 
@@ -47,9 +40,7 @@ VLLM: Answers = {"/tokenize": answer({"count": 10, "max_model_len": 99, "tokens"
 LLAMA_CPP: Answers = {
     "/tokenize": tokenized_by_llama_cpp,
     "/apply-template": answer({"prompt": "<Hi>"}),
-    "/v1/chat/completions": RUN,
 }
-OTHER: Answers = {"/v1/chat/completions": RUN}
 
 
 def answering(answers: Answers) -> Script:
@@ -73,7 +64,7 @@ def body_of(server: ScriptedServer, index: int = -1) -> JsonObject:
     return body
 
 
-async def count(engine: HttpEngine, **others: Any) -> int:
+async def count(engine: HttpEngine, **others: Any) -> int | None:
     return await engine.count(msgspec.structs.replace(TURN, **others), model="its-name")
 
 
@@ -122,30 +113,19 @@ async def test_an_engine_that_renders_chats_tokenizes_what_it_rendered() -> None
     assert body_of(server) == {"content": "<Hi>", "add_special": True, "parse_special": True}
 
 
-async def test_any_other_engine_runs_the_turn_for_one_token() -> None:
-    async with engine_at(answering(OTHER)) as (engine, server):
-        first = await count(
-            engine,
-            sampling={"stop": ["x"], "logprobs": True, "top_logprobs": 2, "temperature": 0},
-            response_format={"type": "json_object"},
-            max_output_tokens=500,
-            choices=3,
-        )
-        assert [first, await count(engine)] == [30, 30]
+async def test_any_other_engine_cannot_count_and_is_asked_once() -> None:
+    async with engine_at(answering({})) as (engine, server):
+        assert [await count(engine), await count(engine)] == [None, None]
 
-    chat = "/v1/chat/completions"
-    assert asked(server) == ["/tokenize", "/apply-template", chat, chat]
-    told = body_of(server, 2)
-    assert (told["max_tokens"], told["temperature"]) == (1, 0)
-    assert not told.keys() & {"stop", "logprobs", "top_logprobs", "response_format", "n"}
+    assert asked(server) == ["/tokenize", "/apply-template"]
 
 
-async def test_images_are_measured_for_a_template_does_not_know_their_tokens() -> None:
-    async with engine_at(answering(VLLM | OTHER)) as (engine, server):
+async def test_images_are_not_counted_for_a_template_does_not_know_their_tokens() -> None:
+    async with engine_at(answering(VLLM)) as (engine, server):
         with_image: list[JsonObject] = [{"role": "user", "content": [IMAGE]}]
-        assert [await count(engine, messages=with_image), await count(engine)] == [30, 10]
+        assert [await count(engine, messages=with_image), await count(engine)] == [None, 10]
 
-    assert asked(server) == ["/v1/chat/completions", "/tokenize"]
+    assert asked(server) == ["/tokenize"]
 
 
 async def test_a_way_that_fails_is_forgotten() -> None:
@@ -154,50 +134,41 @@ async def test_a_way_that_fails_is_forgotten() -> None:
         assert await count(engine) == 10
         answers.clear()
         answers.update(LLAMA_CPP)
-        assert [await count(engine), await count(engine)] == [30, 20]
+        assert [await count(engine), await count(engine)] == [None, 20]
 
-    assert asked(server)[1:] == [
-        *("/tokenize", "/v1/chat/completions"),
-        *("/tokenize", "/apply-template", "/tokenize"),
-    ]
+    assert asked(server)[1:] == ["/tokenize", *("/tokenize", "/apply-template", "/tokenize")]
 
 
-async def test_measuring_that_fails_is_forgotten_as_well() -> None:
-    answers = dict(OTHER)
+@pytest.mark.parametrize("status", [400, 408, 422, 429, 500, 503])
+async def test_an_engine_that_does_not_answer_this_time_is_asked_again(status: int) -> None:
+    answers: Answers = {"/tokenize": refusal(status)}
     async with engine_at(answering(answers)) as (engine, _):
-        assert await count(engine) == 30
-        answers.clear()
-        with pytest.raises(EngineError):
-            await count(engine)
-        answers.update(VLLM)
-        assert await count(engine) == 10
-
-
-@pytest.mark.parametrize("status", [408, 429, 500, 503])
-async def test_an_engine_that_is_unwell_for_a_moment_is_asked_again(status: int) -> None:
-    answers: Answers = {"/tokenize": refusal(status), **OTHER}
-    async with engine_at(answering(answers)) as (engine, _):
-        assert await count(engine) == 30
+        assert await count(engine) is None
         answers.update(VLLM)
         assert await count(engine) == 10
 
 
 @pytest.mark.parametrize("payload", [{"tokens": 3}, {"count": "many"}, [], "ten"])
 async def test_an_answer_of_another_shape_is_no_count(payload: object) -> None:
-    async with engine_at(answering({"/tokenize": answer(payload), **OTHER})) as (engine, _):
-        assert await count(engine) == 30
+    async with engine_at(answering({"/tokenize": answer(payload)})) as (engine, _):
+        assert await count(engine) is None
 
 
-async def test_what_the_engine_minds_in_the_prompt_is_told() -> None:
-    answers: Answers = dict.fromkeys(
-        ("/tokenize", "/apply-template", "/v1/chat/completions"), refusal(400)
+async def test_an_engine_that_cannot_be_reached_says_so() -> None:
+    async with client("http://127.0.0.1:9/v1") as engine:
+        with pytest.raises(EngineUnreachable):
+            await count(engine)
+
+
+def test_the_shortest_turn_has_the_same_prompt() -> None:
+    turn = msgspec.structs.replace(
+        TURN,
+        tools=[TOOL],
+        sampling={"stop": ["x"], "logprobs": True, "top_logprobs": 2, "reasoning_effort": "low"},
+        response_format={"type": "json_object"},
+        max_output_tokens=500,
+        choices=3,
     )
-    async with engine_at(answering(answers)) as (engine, _):
-        with pytest.raises(PromptRejected):
-            await count(engine)
-
-
-async def test_an_engine_that_is_busy_says_so() -> None:
-    async with engine_at(answering({"/v1/chat/completions": refusal(429)})) as (engine, _):
-        with pytest.raises(EngineBusy):
-            await count(engine)
+    assert shortest(turn) == msgspec.structs.replace(
+        TURN, tools=[TOOL], sampling={"reasoning_effort": "low"}, max_output_tokens=1
+    )

@@ -6,11 +6,13 @@ import json
 from contextlib import aclosing
 
 import msgspec
+import pytest
 
+from forebay.core.errors import UnsupportedParameter
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, TextTurn
 from forebay.engines.http import HttpEngine
-from tests.engines.http_clients import answering, engine_at
+from tests.engines.http_clients import answering, closing_after, engine_at
 from tests.engines.scripted_server import chunked
 
 TURN = TextTurn(model="m", prompts=["Once"], max_output_tokens=2)
@@ -32,6 +34,14 @@ FRAMES = [
 async def deltas_of(engine: HttpEngine, turn: TextTurn) -> list[Delta]:
     async with aclosing(engine.stream(turn, model="its-name")) as stream:
         return [delta async for deltas in stream for delta in deltas]
+
+
+async def test_an_engine_that_does_not_echo_is_left_at_once() -> None:
+    wants_echo = TextTurn(model="m", prompts=["Once"], sampling={"echo": True, "logprobs": 0})
+    async with engine_at(closing_after(chunked(FRAMES))) as (engine, _):
+        with pytest.raises(UnsupportedParameter) as caught:
+            await deltas_of(engine, wants_echo)
+    assert caught.value.param == "echo"
 
 
 async def test_a_text_is_streamed_from_the_engines_completions() -> None:

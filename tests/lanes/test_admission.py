@@ -172,6 +172,15 @@ def test_a_batch_line_may_name_its_batchs_window_again(house: House) -> None:
     assert accepted.window.name == "24h"
 
 
+def test_a_suffix_is_refused_unless_the_models_engine_heeds_it(house: House) -> None:
+    body: JsonObject = {"prompt": "Once", "suffix": " after."}
+    with pytest.raises(UnsupportedParameter) as refused:
+        house.admission.admit(DialectName.COMPLETIONS, body | {"model": "tiny"}, CALLER)
+    assert refused.value.param == "suffix"
+    house.serve("filling", takes_suffix=True)
+    house.admission.admit(DialectName.COMPLETIONS, body | {"model": "filling"}, CALLER)
+
+
 @pytest.mark.parametrize(
     ("name", "body"),
     [

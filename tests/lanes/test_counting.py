@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
@@ -10,13 +11,14 @@ from forebay.core.errors import (
     EngineFailed,
     EngineUnavailable,
     EngineUnreachable,
+    Overloaded,
     PromptRejected,
 )
 from forebay.core.models import ToolCalling
 from forebay.dialects.dialect import DialectName
-from forebay.dialects.turn import JsonObject
+from forebay.dialects.turn import Delta, JsonObject
 from forebay.lanes.counting import Counting
-from tests.fakes import ScriptedEngine
+from tests.fakes import USAGE, Gate, ScriptedEngine, says
 from tests.lanes.house import CALLER, House
 
 PNG = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(24)).decode()
@@ -33,7 +35,12 @@ TOOL: JsonObject = {
 def counting(house: House) -> Counting:
     """The use case, over the house's rooms."""
     return Counting(
-        house.admission, house.contexts, images=house.images, on_trouble=house.troubled.append
+        house.admission,
+        house.contexts,
+        house.dispatcher,
+        images=house.images,
+        reject_after_s=0.01,
+        on_trouble=house.troubled.append,
     )
 
 
@@ -48,6 +55,42 @@ async def test_counting_takes_no_slot_and_costs_nothing(
     assert await count(counting) == 10
     assert engine.turns == []
     assert await house.charges() == (0, 0)
+
+
+async def test_an_engine_that_cannot_count_runs_one_token_on_a_slot(
+    house: House, counting: Counting, engine: ScriptedEngine
+) -> None:
+    gate = Gate()
+    engine.tokens = None
+    engine.queue.append([gate, [Delta(text="x", finish_reason="length")], [Delta(usage=USAGE)]])
+    told: JsonObject = {"text": {"format": {"type": "json_object"}}, "max_output_tokens": 900}
+    counted = asyncio.create_task(count(counting, HI | told))
+    await gate.reached.wait()
+    assert house.replica.in_flight == 1
+    gate.open()
+    assert await counted == USAGE.input_tokens
+    assert (house.replica.in_flight, await house.charges()) == (0, (0, 0))
+    (turn,) = engine.turns
+    assert (turn.max_output_tokens, turn.response_format) == (1, None)
+
+
+async def test_a_count_that_takes_a_slot_is_refused_when_none_is_free(
+    house: House, counting: Counting, engine: ScriptedEngine
+) -> None:
+    engine.tokens = None
+    house.replica.in_flight = house.replica.slots
+    with pytest.raises(Overloaded):
+        await count(counting)
+    assert engine.turns == []
+
+
+async def test_an_engine_that_tells_no_usage_has_failed(
+    counting: Counting, engine: ScriptedEngine
+) -> None:
+    engine.tokens = None
+    engine.queue.append(says("x", usage=None))
+    with pytest.raises(EngineFailed, match="did not say"):
+        await count(counting)
 
 
 async def test_the_least_busy_replica_that_is_well_counts(house: House, counting: Counting) -> None:

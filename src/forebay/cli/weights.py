@@ -13,7 +13,6 @@ from forebay.engines.known_models import DEFAULT_MODEL, KNOWN_MODELS
 from forebay.engines.weights import Weights
 from forebay.settings import Settings
 
-
 EMBEDDING_MODELS = [model.name for model in KNOWN_MODELS if model.kind is ModelKind.EMBEDDING]
 
 

@@ -29,7 +29,8 @@ class ToolCalling(StrEnum):
 class Model:
     """One served model. `kind` and `context_tokens` are None where the engine has not told.
 
-    `has_grammar`: whether its engine can be held to a JSON schema.
+    `has_grammar`: whether its engine can be held to a JSON schema. `takes_suffix`: whether it fills
+    in what comes before the `suffix` of a plain completion; llama.cpp ignores that without a word.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Model:
     tool_calling: ToolCalling = ToolCalling.NATIVE
     has_grammar: bool = True
     takes_images: bool = True
+    takes_suffix: bool = False
     context_tokens: int | None = None
 
     def price(self, window: CompletionWindow) -> Price:

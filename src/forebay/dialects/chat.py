@@ -52,7 +52,6 @@ PARAMETERS = Parameters(
         "model",
         "messages",
         "stream",
-        "stream_options",
         "max_tokens",
         "max_completion_tokens",
         "tools",
@@ -63,6 +62,10 @@ PARAMETERS = Parameters(
         "n",
         "service_tier",
         "store",
+    },
+    partly={
+        "stream_options": "`include_usage` is; `include_obfuscation` has no effect: no chunk is "
+        "padded",
     },
     refused={
         "modalities": Refusal(reason="only text is supported", neutral=(["text"],)),

@@ -19,7 +19,7 @@ from forebay.dialects.wire import read
 PARAMETERS = Parameters(
     honoured=frozenset({"input", "instructions", "model", "previous_response_id", "service_tier"}),
     without_effect=frozenset(
-        {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}
+        {"image", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}
     ),
 )
 

@@ -29,10 +29,8 @@ PARAMETERS = Parameters(
     honoured=frozenset(
         {
             "max_tokens",
-            "metadata",
             "model",
             "output_format",
-            "service_tier",
             "stream",
             "system",
             "temperature",
@@ -46,6 +44,7 @@ PARAMETERS = Parameters(
         "that ran elsewhere are left out; a last message of the assistant is continued by "
         "llama.cpp (the embedded engine, too), and by vLLM and SGLang as far as the model's "
         "template can (they are told `continue_final_message`)",
+        "metadata": "names the completion window; nothing is kept",
         "output_config": "`effort` and `format` are; `task_budget` has no effect",
         "stop_sequences": "vLLM, SGLang and the embedded engine tell which one ended the answer; "
         "with others `stop_reason` is `end_turn`",
@@ -71,6 +70,7 @@ PARAMETERS = Parameters(
             "fallback_credit_token",
             "fallbacks",
             "inference_geo",
+            "service_tier",
             "speed",
         }
     ),

@@ -30,8 +30,6 @@ PARAMETERS = Parameters(
             "background",
             "conversation",
             "frequency_penalty",
-            "include",
-            "input",
             "instructions",
             "max_output_tokens",
             "metadata",
@@ -39,19 +37,26 @@ PARAMETERS = Parameters(
             "parallel_tool_calls",
             "presence_penalty",
             "previous_response_id",
-            "reasoning",
             "service_tier",
             "store",
             "stream",
             "temperature",
-            "text",
             "tool_choice",
-            "tools",
             "top_logprobs",
             "top_p",
             "truncation",
         }
     ),
+    partly={
+        "include": "what it names of tools that do not run here has no effect, nor what is shown "
+        "anyway",
+        "input": "what tools that ran elsewhere left behind is left out; files are refused, and "
+        "items of tools that no model here knows",
+        "reasoning": "`effort` is passed on; nothing else has an effect, and no summary is made",
+        "text": "`format` is; `verbosity` has no effect",
+        "tools": "those that run on OpenAI's servers are left out; `allowed_callers`, "
+        "`defer_loading` and `output_schema` have no effect",
+    },
     refused={
         "context_management": Refusal(reason="compact with /v1/responses/compact", neutral=([],)),
         "max_tool_calls": Refusal(reason="no tool runs on this server, so there is none to count"),
@@ -74,19 +79,20 @@ PARAMETERS = Parameters(
 
 _LOGPROBS = "message.output_text.logprobs"
 
-# All but the logprobs speak of tools that do not run here, or of what is shown anyway.
-INCLUDABLE = frozenset(
+INCLUDED = frozenset({_LOGPROBS, "reasoning.encrypted_content"})
+
+# These speak of tools that do not run here, or of what is shown anyway.
+INCLUDED_ANYWAY = frozenset(
     {
-        _LOGPROBS,
         "code_interpreter_call.outputs",
         "computer_call_output.output.image_url",
         "file_search_call.results",
         "message.input_image.image_url",
-        "reasoning.encrypted_content",
         "web_search_call.action.sources",
         "web_search_call.results",
     }
 )
+INCLUDABLE = INCLUDED | INCLUDED_ANYWAY
 
 _Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _Detail = Literal["auto", "concise", "detailed"]

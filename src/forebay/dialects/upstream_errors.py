@@ -22,8 +22,6 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _TOO_LONG_TO_EMBED = re.compile(
     r"input \((?P<tokens>\d+) tokens\) is too large to process.*current batch size: (?P<max>\d+)"
 )
-
-# llama.cpp blames itself for a prompt with a picture or a sound that the model cannot take.
 _NOT_TAKEN = re.compile(r"(image|audio|video) input is not supported")
 
 
@@ -40,7 +38,8 @@ def engine_error(status: int, body: bytes, *, retry_after_s: float | None) -> Fo
     429 and 503 mean busy, other 5xx a failure; a 4xx is the caller's own and its words are passed
     on. 401, 403 and 404 are ours to mend (a wrong engine key or model name), so they count as
     failures; what the engine says of its key is not for callers. llama.cpp blames itself, with a
-    5xx, for an input of embeddings that is too long, and for a model that makes none.
+    5xx, for an input of embeddings that is too long, for a model that makes none, and for a prompt
+    with what the model cannot see or hear.
     """
     message = _message_of(body)
     too_long = _TOO_LONG_TO_EMBED.match(message)

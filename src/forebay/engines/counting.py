@@ -1,7 +1,7 @@
-"""How many tokens a chat's prompt has, told by its engine in the cheapest way that it offers.
+"""How many tokens a chat's prompt has, told by its engine without running it, where it can.
 
-vLLM tokenizes a chat; llama.cpp renders one, and tokenizes what it rendered; any other engine runs
-the turn for a single token and reports its usage.
+vLLM tokenizes a chat; llama.cpp renders one, and tokenizes what it rendered. With any other engine
+the turn has to be run for a single token: its usage tells.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import msgspec
 
-from forebay.core.errors import EngineError
 from forebay.dialects.turn import JsonObject, Turn
 from forebay.dialects.upstream import encode_turn
 from forebay.dialects.upstream_errors import UNREADABLE
@@ -22,18 +21,18 @@ T = TypeVar("T")
 Call = Callable[[str, bytes], Awaitable[tuple[int, bytes]]]
 """Posts a body to a path, and returns the status and the body of the answer."""
 
-Measure = Callable[[Turn, str], Awaitable[int]]
-"""Runs a turn under the engine's name of its model, and returns the tokens of its prompt."""
-
 # Of sampling, what may end a one-token turn in another way, or makes it dearer.
 _STRIPPED = ("stop", "logprobs", "top_logprobs")
+
+# What servers say of routes that they do not have, and proxies of those that they hide.
+_UNKNOWN = (401, 403, 404, 405, 501)
 
 _Way = Callable[[Turn, str], Awaitable[int | None]]
 """Returns the tokens, or None from an engine that does not offer this way."""
 
 
 class _Unwell(Exception):
-    """The engine could not answer just now: whether it offers the way is still unknown."""
+    """The engine did not answer, or minds this very prompt: what it offers is still unknown."""
 
 
 class _Counted(msgspec.Struct):
@@ -53,14 +52,17 @@ class Counter:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        # None while unknown; empty for an engine that has to be measured.
+        # None while unknown; empty for an engine that cannot count.
         self._offered: tuple[_Way, ...] | None = None
 
-    async def count(self, turn: Turn, *, model: str, measure: Measure) -> int:
-        """Return the tokens of the turn's prompt; raises what the call and `measure` do."""
+    async def count(self, turn: Turn, *, model: str) -> int | None:
+        """Return the tokens of the turn's prompt, or None where only a run of it can tell.
+
+        Raises what the call does.
+        """
         if turn.has_images:
             # A rendered chat has a single mark where an image's many tokens will be.
-            return await measure(_short(turn), model)
+            return None
         ways = (self._tokenized, self._rendered) if self._offered is None else self._offered
         is_sure = True
         for way in ways:
@@ -72,15 +74,10 @@ class Counter:
             if tokens is not None:
                 self._offered = (way,)
                 return tokens
-        was_known = self._offered is not None
-        try:
-            tokens = await measure(_short(turn), model)
-        except EngineError:
-            self._offered = None
-            raise
         if ways:
-            self._offered = () if is_sure and not was_known else None
-        return tokens
+            is_first_time = self._offered is None
+            self._offered = () if is_sure and is_first_time else None
+        return None
 
     async def _tokenized(self, turn: Turn, model: str) -> int | None:
         """Let the engine count, as vLLM does."""
@@ -115,17 +112,17 @@ class Counter:
     async def _told(self, path: str, body: bytes, shape: type[T]) -> T | None:
         """Return the answer, or None from an engine that does not know the question."""
         status, answer = await self._call(path, body)
-        if status in (408, 429) or status >= 500:
-            raise _Unwell
-        if status != 200:
+        if status in _UNKNOWN:
             return None
+        if status != 200:
+            raise _Unwell
         try:
             return msgspec.json.decode(answer, type=shape)
         except UNREADABLE:
             return None
 
 
-def _short(turn: Turn) -> Turn:
+def shortest(turn: Turn) -> Turn:
     """Return the shortest turn with the same prompt."""
     sampling = {name: value for name, value in turn.sampling.items() if name not in _STRIPPED}
     return msgspec.structs.replace(

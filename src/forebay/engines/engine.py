@@ -20,8 +20,11 @@ class Engine(Protocol):
         """
         ...
 
-    async def count(self, turn: Turn, *, model: str) -> int:
-        """Return how many tokens the turn's prompt has, as the engine itself counts them."""
+    async def count(self, turn: Turn, *, model: str) -> int | None:
+        """Return how many tokens the turn's prompt has, as the engine itself counts them.
+
+        That is None where only a run of the turn can tell.
+        """
         ...
 
     async def models(self) -> list[str]:

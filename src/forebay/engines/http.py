@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -103,24 +103,16 @@ class HttpEngine:
                 return self._stream(CHAT, body, ChunkReader())
             case TextTurn():
                 body = encode_text_turn(turn, model=model, extra=self._extra)
-                return self._stream(TEXT, body, TextChunkReader())
+                must_echo = bool(turn.sampling.get("echo"))
+                return self._stream(TEXT, body, TextChunkReader(must_echo=must_echo))
             case EmbeddingTurn():
                 return self._embed(turn, model=model)
             case _:
                 assert_never(turn)
 
-    async def count(self, turn: Turn, *, model: str) -> int:
+    async def count(self, turn: Turn, *, model: str) -> int | None:
         """Return how many tokens the turn's prompt has; see `Engine.count`."""
-        return await self._counter.count(turn, model=model, measure=self._measure)
-
-    async def _measure(self, turn: Turn, model: str) -> int:
-        """Return the prompt's tokens as a run of the turn reports them."""
-        async with aclosing(self.stream(turn, model=model)) as running:
-            async for deltas in running:
-                for delta in deltas:
-                    if delta.usage is not None:
-                        return delta.usage.input_tokens
-        raise EngineFailed("the engine did not say how many tokens the prompt has")
+        return await self._counter.count(turn, model=model)
 
     async def _embed(self, turn: EmbeddingTurn, *, model: str) -> AsyncGenerator[list[Delta], None]:
         body = encode_embedding_turn(turn, model=model)

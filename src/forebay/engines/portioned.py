@@ -29,7 +29,7 @@ class PortionedEngine:
             return self._in_portions(turn, model=model)
         return self._engine.stream(turn, model=model)
 
-    async def count(self, turn: Turn, *, model: str) -> int:
+    async def count(self, turn: Turn, *, model: str) -> int | None:
         """Return how many tokens the turn's prompt has; see `Engine.count`."""
         return await self._engine.count(turn, model=model)
 

@@ -24,6 +24,10 @@ def check_capabilities(model: Model, turn: AnyTurn) -> None:
                 )
             if isinstance(turn, Turn):
                 _check_chat(model, turn)
+            elif "suffix" in turn.sampling and not model.takes_suffix:
+                raise UnsupportedParameter(
+                    "suffix", f"the engine of '{turn.model}' completes texts at their end only"
+                )
         case _:
             assert_never(turn)
 

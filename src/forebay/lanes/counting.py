@@ -1,35 +1,48 @@
-"""Counting: the exact tokens of a prompt as it would be sent, told by an engine, for nothing."""
+"""Counting: the exact tokens of a prompt as it would be sent, told by an engine, for nothing.
+
+Engines that cannot count run the turn for a single token, on a slot like every turn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 
-from forebay.core.errors import EngineUnavailable, EngineUnreachable
+from forebay.core.errors import EngineFailed, EngineUnavailable, EngineUnreachable
 from forebay.core.models import ToolCalling
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.forced_tools import forced
 from forebay.dialects.token_counts import countable
 from forebay.dialects.turn import JsonObject, Turn
+from forebay.engines.counting import shortest
 from forebay.engines.pool import Member, Pool, Replica
 from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.contexts import Contexts
 from forebay.lanes.exchange import Images, needs_forcing, prepared
+from forebay.scheduler.dispatcher import Dispatcher
 
 
 class Counting:
-    """Counts chats. `on_trouble` is told of a replica that could not be reached."""
+    """Counts chats. `on_trouble` is told of a replica that could not be reached.
+
+    A count that takes a slot is refused after `reject_after_s` without one.
+    """
 
     def __init__(
         self,
         admission: Admission,
         contexts: Contexts,
+        dispatcher: Dispatcher,
         *,
         images: Images,
+        reject_after_s: float,
         on_trouble: Callable[[Replica], None],
     ) -> None:
         self._admission = admission
         self._contexts = contexts
+        self._dispatcher = dispatcher
         self._images = images
+        self._reject_after_s = reject_after_s
         self._on_trouble = on_trouble
 
     async def tokens(
@@ -56,10 +69,29 @@ class Counting:
         pool = accepted.served.pool
         for member in _well(pool):
             try:
-                return await member.replica.engine.count(turn, model=member.model)
+                tokens = await member.replica.engine.count(turn, model=member.model)
             except EngineUnreachable:
                 self._on_trouble(member.replica)
+                continue
+            return await self._measured(accepted, turn) if tokens is None else tokens
         raise EngineUnavailable(f"no engine serves '{pool.model}' at the moment")
+
+    async def _measured(self, accepted: Accepted, turn: Turn) -> int:
+        """Return the prompt's tokens as a run of the turn reports them."""
+        slot = await self._dispatcher.acquire(
+            accepted.served.pool,
+            band_rank=accepted.band_rank,
+            deadline_at=accepted.deadline_at,
+            max_wait_s=self._reject_after_s,
+        )
+        with slot:
+            running = slot.engine.stream(shortest(turn), model=slot.model)
+            async with aclosing(running) as stream:
+                async for deltas in stream:
+                    for delta in deltas:
+                        if delta.usage is not None:
+                            return delta.usage.input_tokens
+        raise EngineFailed("the engine did not say how many tokens the prompt has")
 
 
 def _as_sent(accepted: Accepted, turn: Turn) -> Turn:

@@ -114,6 +114,8 @@ class Fleet:
         replica = None
         try:
             if all(self._catalogue.get(name) is None for name in (model.name, *model.aliases)):
+                if not self._weights.has(DEFAULT_EMBEDDING_MODEL):
+                    log.info("embedding model is fetched", extra={"model": model.name})
                 weights = await self._weights.pull(DEFAULT_EMBEDDING_MODEL)
                 options = embedding_options(weights)
                 replica = self._add_embedded(EMBEDDED_EMBEDDINGS, options, model)

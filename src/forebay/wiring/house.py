@@ -173,7 +173,12 @@ class House:
     @cached_property
     def _counting(self) -> Counting:
         return Counting(
-            self._admission, self._contexts, images=self._images, on_trouble=self._trouble
+            self._admission,
+            self._contexts,
+            self._dispatcher,
+            images=self._images,
+            reject_after_s=self._settings.reject_after_s,
+            on_trouble=self._trouble,
         )
 
     @cached_property

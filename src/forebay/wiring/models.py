@@ -49,6 +49,7 @@ def configured_model(
         tool_calling=ToolCalling(model.tool_calling),
         has_grammar=model.has_grammar,
         takes_images=model.takes_images,
+        takes_suffix=model.takes_suffix,
         context_tokens=model.context_tokens,
     )
 

@@ -9,20 +9,21 @@ from rich.console import Console
 from forebay.cli.demo.background import DemoBroke, run_in_background
 from forebay.cli.demo.batch import run_batch
 from forebay.cli.demo.bill import Tariff, extension, show_bill
+from forebay.cli.demo.embeddings import show_nearest
 from forebay.cli.demo.realtime import stream_chat, stream_message, stream_response
 
 MODEL = "smollm2"
 
 
-def play(address: str, key: str, console: Console) -> None:
+def play(address: str, key: str, console: Console, *, has_embeddings: bool) -> None:
     """Show realtime, background and batch, then what they cost; raises `DemoBroke`."""
     try:
-        _play(address, key, console)
+        _play(address, key, console, has_embeddings=has_embeddings)
     except (openai.OpenAIError, anthropic.AnthropicError) as error:
         raise DemoBroke(f"the service answered with an error: {error}") from error
 
 
-def _play(address: str, key: str, console: Console) -> None:
+def _play(address: str, key: str, console: Console, *, has_embeddings: bool) -> None:
     with (
         # A proxy of the person's environment must not stand between us and loopback.
         openai.DefaultHttpxClient(trust_env=False) as openai_http,
@@ -42,6 +43,9 @@ def _play(address: str, key: str, console: Console) -> None:
         entries.append(run_in_background(client, MODEL, console))
         _title(console, "Batch", "files in and out, within a day")
         entries.append(run_batch(client, MODEL, console))
+        if has_embeddings:
+            _title(console, "Embeddings", "texts as vectors, near where their meanings are")
+            show_nearest(client, console)
         _title(console, "Bill", "the longer the window, the lower the price")
         show_bill(console, entries, _tariff(client))
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from forebay.cli.demo.server import server_of_its_own
 from forebay.cli.weights import pull
 from forebay.core.errors import ForebayError
-from forebay.engines.known_models import DEFAULT_MODEL
+from forebay.engines.known_models import DEFAULT_EMBEDDING_MODEL, DEFAULT_MODEL
 from forebay.settings import Settings
 
 SDKS = ("openai", "anthropic")
@@ -50,18 +50,29 @@ def demo(settings: Settings, console: Console) -> None:
     began = time.monotonic()
     console.print(WELCOME, highlight=False)
     asyncio.run(pull(settings, DEFAULT_MODEL, console))
+    has_embeddings = _has_embeddings(settings, console)
     key = f"fb-{secrets.token_urlsafe(32)}"
     with (
         _ended_by_signals(),
         tempfile.TemporaryDirectory(prefix="forebay-demo-") as folder,
         server_of_its_own(Path(folder), settings.models_folder, key, console) as address,
     ):
-        play(address, key, console)
+        play(address, key, console, has_embeddings=has_embeddings)
     console.print(
         f"\nDone in {time.monotonic() - began:.0f} s; the demo's service has ended. "
         "Your own: [bold]forebay serve[/bold]",
         highlight=False,
     )
+
+
+def _has_embeddings(settings: Settings, console: Console) -> bool:
+    """Fetch the embedding model; the demo goes on where that fails, as the service does."""
+    try:
+        asyncio.run(pull(settings, DEFAULT_EMBEDDING_MODEL, console))
+    except ForebayError as error:
+        console.print(f"Without embeddings: {error}", highlight=False, markup=False)
+        return False
+    return True
 
 
 @contextmanager
