@@ -49,6 +49,19 @@ async def test_every_other_route_refuses_a_wrong_method(front: Front, path: str)
 
 
 @pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/files", "GET, HEAD, POST"),
+        ("/v1/files/a", "DELETE, GET, HEAD"),
+        ("/v1/messages", "POST"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(front: Front, path: str, methods: str) -> None:
+    answer = await front.http.patch(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+@pytest.mark.parametrize(
     ("api", "path"),
     [
         (Api("", {}), "/v1/models/"),

@@ -79,6 +79,13 @@ def test_an_engine_that_is_no_url_is_refused_in_one_line(tmp_path: Path) -> None
     assert "Traceback" not in ended.stderr
 
 
+def test_a_model_that_only_makes_embeddings_cannot_be_the_one_that_chats(tmp_path: Path) -> None:
+    ended = refused(tmp_path, "--model", "all-minilm-l6-v2", "--port", "0")
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("forebay: 'all-minilm-l6-v2' makes embeddings and cannot chat")
+
+
 def test_a_model_file_that_is_missing_is_named(tmp_path: Path) -> None:
     ended = refused(tmp_path, "--model", "absent.gguf", "--port", "0")
 

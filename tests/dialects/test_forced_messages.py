@@ -181,9 +181,27 @@ def test_where_no_tool_may_be_called_only_the_history_is_said(others: dict[str, 
 
     assert [message["content"] for message in plain.messages] == [
         "Weather?",
-        'I look.\n[{"name":"get_time","arguments":{}}]',
-        "Result of get_time:\nnoon",
+        "I look.",
+        "Result of get_time with {}:\nnoon",
         "Noon.",
     ]
     assert plain.response_format == wanted
     assert plain.tools == []
+
+
+def test_calls_without_a_word_leave_only_their_results_where_none_may_be_called() -> None:
+    turn = turn_of(
+        QUESTION,
+        calling(("get_weather", '{"city": "Rome"}'), ("get_weather", '{"city": "Oslo"}')),
+        result("c1", "18"),
+        result("c2", "3"),
+        user("So?"),
+        tool_choice="none",
+    )
+
+    (message,) = forced(turn).messages
+
+    assert message["content"] == (
+        'Weather?\n\nResult of get_weather with {"city":"Rome"}:\n18\n\n'
+        'Result of get_weather with {"city":"Oslo"}:\n3\n\nSo?'
+    )

@@ -142,7 +142,7 @@ def price_of(client: openai.OpenAI, response: Response, *, window: str) -> float
 
 
 def test_the_embedded_model_is_listed(client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == [DEFAULT_MODEL]
+    assert DEFAULT_MODEL in [model.id for model in client.models.list()]
 
 
 def test_a_chat_completion_is_answered_and_priced(client: openai.OpenAI) -> None:

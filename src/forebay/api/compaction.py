@@ -11,6 +11,7 @@ from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.responses import Compaction as Compacted
+from forebay.api.openapi.bodies import ServiceTier
 from forebay.api.openapi.operation import MODEL, Answer, Group, JsonBody, Operation
 from forebay.core.errors import Conflict, ForebayError, NotFound, PreviousResponseNotFound
 from forebay.core.ids import NewId
@@ -31,7 +32,7 @@ OPERATIONS = (
         what="The user's messages stay as they are; a turn of the model, charged like any other, "
         "sums up the rest.",
         parameters=(parameters.WINDOW,),
-        body=JsonBody(CompactionBody, PARAMETERS),
+        body=JsonBody(CompactionBody, PARAMETERS, also={"service_tier": ServiceTier}),
         example={"model": MODEL, "input": "Hello!"},
         answer=Answer(what="The compaction: the input of what follows.", shape=Compacted),
         runs=True,

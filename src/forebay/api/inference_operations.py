@@ -10,7 +10,14 @@ from forebay.api.openapi.answers.models import EmbeddingList
 from forebay.api.openapi.answers.response_events import ResponseEvent
 from forebay.api.openapi.answers.responses import Response
 from forebay.api.openapi.answers.shared import Metadata
-from forebay.api.openapi.bodies import Input, ToolChoice
+from forebay.api.openapi.bodies import (
+    EmbeddingInput,
+    Includes,
+    Input,
+    Prompt,
+    ServiceTier,
+    ToolChoice,
+)
 from forebay.api.openapi.errors import OpenAIError
 from forebay.api.openapi.operation import MODEL, Answer, Group, JsonBody, Operation, Words
 from forebay.core.errors import Conflict, NotFound, PreviousResponseNotFound
@@ -19,13 +26,21 @@ from forebay.dialects.turn import JsonObject
 
 HELLO: list[JsonObject] = [{"role": "user", "content": "Hello!"}]
 
+COMMON: dict[str, object] = {"service_tier": ServiceTier, "metadata": Metadata | None}
+
 MESSAGES_BODY = JsonBody(
     messages.MessagesBody, messages.PARAMETERS, also={"metadata": JsonObject | None}
 )
 RESPONSES_BODY = JsonBody(
     responses.ResponsesBody,
     responses.PARAMETERS,
-    also={"input": Input, "tool_choice": ToolChoice, "metadata": Metadata | None},
+    also={
+        "input": Input,
+        "include": Includes | None,
+        "tool_choice": ToolChoice,
+        "service_tier": ServiceTier,
+        "metadata": Metadata | None,
+    },
 )
 
 OPERATIONS = (
@@ -36,7 +51,7 @@ OPERATIONS = (
         summary="Complete a chat",
         what="Fields that this API does not define are passed on to the engine.",
         parameters=(parameters.WINDOW,),
-        body=JsonBody(chat.ChatBody, chat.PARAMETERS, also={"metadata": Metadata | None}),
+        body=JsonBody(chat.ChatBody, chat.PARAMETERS, also=COMMON),
         example={"model": MODEL, "messages": HELLO},
         answer=Answer(
             what="The completion, or with `stream` its events.",
@@ -83,7 +98,10 @@ OPERATIONS = (
         what="Fields that this API does not define are passed on to the engine.",
         parameters=(parameters.WINDOW,),
         body=JsonBody(
-            completions.CompletionsBody, completions.PARAMETERS, also={"metadata": Metadata | None}
+            completions.CompletionsBody,
+            completions.PARAMETERS,
+            also={**COMMON, "prompt": Prompt},
+            required=frozenset({"prompt"}),
         ),
         example={"model": MODEL, "prompt": "Once upon a time", "max_tokens": 32},
         answer=Answer(
@@ -100,7 +118,9 @@ OPERATIONS = (
         summary="Make vectors of texts",
         parameters=(parameters.WINDOW,),
         body=JsonBody(
-            embeddings.EmbeddingsBody, embeddings.PARAMETERS, also={"metadata": Metadata | None}
+            embeddings.EmbeddingsBody,
+            embeddings.PARAMETERS,
+            also={"input": EmbeddingInput, "metadata": Metadata | None},
         ),
         example={"model": MODEL, "input": ["Hello!", "Good evening!"]},
         answer=Answer(what="A vector for each input.", shape=EmbeddingList),

@@ -62,11 +62,12 @@ def model_routes(keys: KeyRing, catalogue: Catalogue) -> list[Route]:
     async def page(request: Request) -> Response:
         keys.authenticate(request.headers.raw)
         models = [served.model for served in catalogue.all()]
+        limit = limit_of(request, default=DEFAULT_PAGE, most=LARGEST_PAGE)
         if not speaks_anthropic(request):
             return json_response(openai_list(models))
         listed = anthropic_page(
             models,
-            limit=limit_of(request, default=DEFAULT_PAGE, most=LARGEST_PAGE),
+            limit=limit,
             after_id=request.query_params.get("after_id"),
             before_id=request.query_params.get("before_id"),
         )

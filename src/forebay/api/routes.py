@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forebay.api.body import BodyLimits, whole_body
@@ -74,7 +75,10 @@ class ErrorEdge:
             reply: ErrorReply = anthropic_error(known, request_id=request_id)
         else:
             reply = openai_error(known)
-        return json_response(reply.body, status=reply.status, headers=reply.headers)
+        headers = reply.headers
+        if isinstance(known, MethodNotAllowed):
+            headers = {**headers, "allow": _allowed(request)}
+        return json_response(reply.body, status=reply.status, headers=headers)
 
     def _known(self, request: Request, error: Exception, request_id: str) -> ForebayError:
         match error:
@@ -87,6 +91,16 @@ class ErrorEdge:
             case _:
                 log.error("route broke", extra={"request_id": request_id}, exc_info=error)
                 return ForebayError("The server had an error processing your request.")
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of all routes on this path; the router knows those of the first alone."""
+    fitting = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    return ", ".join(sorted({method for route in fitting for method in route.methods or ()}))
 
 
 async def answer_nobody(request: Request, _: Exception) -> Response:

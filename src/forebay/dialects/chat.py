@@ -89,8 +89,12 @@ PARAMETERS = Parameters(
 )
 
 
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+
+
 class _Message(msgspec.Struct):
-    role: str
+    # Checked on its own, for a message of the vendor's; here it tells what is taken.
+    role: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(ROLES)})]
     content: str | list[JsonObject] | None = None
 
 
@@ -212,7 +216,7 @@ def _with_plain_roles(messages: list[JsonObject]) -> list[JsonObject]:
 
 def _check_formats(shape: ChatBody) -> None:
     for index, message in enumerate(shape.messages):
-        if message.role not in ("system", "developer", "user", "assistant", "tool", "function"):
+        if message.role not in ROLES:
             raise InvalidParameter(
                 f"Invalid value: '{message.role}'. Supported values are: 'system', 'developer', "
                 "'user', 'assistant' and 'tool'.",

@@ -37,12 +37,13 @@ SAMPLING = frozenset(
 )
 
 PARAMETERS = Parameters(
-    honoured=(SAMPLING - {"suffix"})
-    | {"model", "prompt", "max_tokens", "n", "stream", "stream_options", "logprobs"},
+    honoured=(SAMPLING - {"suffix"}) | {"model", "prompt", "max_tokens", "n", "stream", "logprobs"},
     partly={
         "echo": "puts a text before its completion; prompts of tokens, and logprobs, take an "
         "engine that echoes (vLLM and SGLang do, llama.cpp does not) and are refused without one",
         "suffix": "is passed on where the model's `takes_suffix` is set, and refused elsewhere",
+        "stream_options": "`include_usage` is; `include_obfuscation` has no effect: no chunk is "
+        "padded",
         # Not of this API as OpenAI has it: they are here for what they mean in the others.
         "metadata": "names the completion window; nothing else is kept",
         "service_tier": "names the completion window",

@@ -21,8 +21,9 @@ _GO_ON = "Your answer begins with the words below. Write only what comes right b
 def plain_messages(messages: list[JsonObject], plan: ForcedPlan | None) -> list[JsonObject]:
     """Return the messages without tool calls, tool results and the like.
 
-    With a plan they begin with what it allows. Messages that have nothing to do with tools are
-    left as they are, but an assistant's words take the answer's form where there is a plan.
+    With a plan they begin with what it allows, and what the assistant said takes the answer's
+    form. Without one, calls are told with their results, and all that has nothing to do with tools
+    is left as it is.
     """
     conversation = _Conversation(plan)
     for message in messages:
@@ -49,14 +50,14 @@ def instructions(plan: ForcedPlan) -> str:
     calls = f'{{"tool_calls": [{_EXAMPLE}]}}'
     if not plan.is_message_allowed:
         how_many = "one tool" if plan.max_calls == 1 else "one or more tools"
-        lines.append(f"Answer by calling {how_many}, with JSON of this form only: {calls}")
+        lines.append(f"Answer by calling {how_many}, with JSON only, on one line: {calls}")
         return "\n".join(lines)
     words = '"<your words>"'
     if plan.message_schema is not None:
         words = f"<JSON that fits {encode(plan.message_schema).decode()}>"
     how_many = "a tool" if plan.max_calls == 1 else "one or more tools"
     lines.append(
-        "Answer with JSON only, in one of these forms.\n"
+        "Answer with JSON only, on one line, in one of these forms.\n"
         f"To call {how_many}, when that is needed for the answer: {calls}\n"
         "To speak to the user, when no tool is needed or its result is there: "
         f'{{"message": {words}}}'
@@ -69,22 +70,19 @@ class _Conversation:
         self.messages: list[JsonObject] = []
         self._plan = plan
         self._labels: dict[object, str] = {}
-        self._ends_in_results = False
+        self._ends_in_result = False
 
     def add(self, message: JsonObject) -> None:
-        match message.get("role"):
-            case "assistant":
-                self._ends_in_results = False
-                self.messages.append(self._assistant(message))
-            case "tool" | "function":
-                self._add_to_results(self._result(message))
-                self._ends_in_results = True
-            case "user" if self._ends_in_results:
-                # Many chat templates want users and assistants to take turns.
-                self._add_to_results(message)
-            case _:
-                self._ends_in_results = False
-                self.messages.append(message)
+        role = message.get("role")
+        if role in ("tool", "function"):
+            self._join(self._result(message))
+        elif role == "user" and self._ends_in_result:
+            self._join(message)
+        elif role == "assistant":
+            self._add_assistant(message)
+        else:
+            self.messages.append(message)
+        self._ends_in_result = role in ("tool", "function")
 
     def go_on(self, begun: JsonObject) -> None:
         """Ask for what comes behind the last message: no engine can go on in the middle of JSON.
@@ -95,59 +93,54 @@ class _Conversation:
             self.messages.append({"role": "user", "content": "Go on."})
             return
         self.messages.pop()
-        self._ends_in_results = bool(self.messages) and self.messages[-1].get("role") == "user"
-        self._add_to_results({"role": "user", "content": f"{_GO_ON}\n{_text(begun)}"})
+        self._join({"role": "user", "content": f"{_GO_ON}\n{_text(begun)}"})
 
-    def _assistant(self, message: JsonObject) -> JsonObject:
+    def _add_assistant(self, message: JsonObject) -> None:
         calls = _calls(message)
         for number, call in enumerate(calls, 1):
-            name = _name(call)
-            label = f"{name} (call {number})" if len(calls) > 1 else name
-            self._labels[call.get("id")] = label
-        if self._plan is None and not calls:
-            return message
+            self._labels[call.get("id")] = self._label(call, number, count=len(calls))
         text = _text(message)
-        said: JsonObject = {}
-        if text or not calls:
-            said["message"] = self._words(text)
-        if calls:
-            said["tool_calls"] = [
-                {"name": _name(call), "arguments": _arguments(call)} for call in calls
-            ]
-        content = encode(said).decode()
-        if self._plan is None:
-            content = "\n".join(filter(None, [text, encode(said["tool_calls"]).decode()]))
-        kept = {name: value for name, value in message.items() if name not in _OF_CALLS}
-        return {**kept, "content": content}
+        if self._plan is not None:
+            said: JsonObject = {}
+            if text or not calls:
+                said["message"] = _words(text, self._plan)
+            if calls:
+                said["tool_calls"] = [
+                    {"name": _name(call), "arguments": _arguments(call)} for call in calls
+                ]
+            self.messages.append(_saying(message, encode(said).decode()))
+        elif not calls:
+            self.messages.append(message)
+        elif text:
+            self.messages.append(_saying(message, text))
 
-    def _words(self, text: str) -> object:
-        if self._plan is None or self._plan.message_schema is None:
-            return text
-        try:
-            return msgspec.json.decode(text)
-        except UNREADABLE:
-            return text
+    def _label(self, call: JsonObject, number: int, *, count: int) -> str:
+        name = _name(call)
+        if self._plan is None:
+            # Calls are told with their results only: a model that sees itself write JSON goes on
+            # with it, and here no schema keeps it from that.
+            return f"{name} with {encode(_arguments(call)).decode()}"
+        return f"{name} (call {number})" if count > 1 else name
 
     def _result(self, message: JsonObject) -> JsonObject:
         call_id = message.get("tool_call_id")
-        label = self._labels.get(call_id) or message.get("name") or "a tool"
-        head = f"Result of {label}:"
+        head = f"Result of {self._labels.get(call_id) or message.get('name') or 'a tool'}:"
         content = message.get("content")
         if isinstance(content, list):
             return {"role": "user", "content": [{"type": "text", "text": head}, *content]}
         return {"role": "user", "content": f"{head}\n{content or ''}"}
 
-    def _add_to_results(self, message: JsonObject) -> None:
-        if not self._ends_in_results:
+    def _join(self, message: JsonObject) -> None:
+        """Add a user's message: many chat templates want users and assistants to take turns."""
+        if not self.messages or self.messages[-1].get("role") != "user":
             self.messages.append(message)
             return
-        before = self.messages.pop()["content"]
-        after = message.get("content")
+        before, after = self.messages.pop().get("content"), message.get("content")
         content: object
-        if isinstance(before, str) and (after is None or isinstance(after, str)):
-            content = f"{before}\n\n{after or ''}"
-        else:
+        if isinstance(before, list) or isinstance(after, list):
             content = [*_parts(before), *_parts(after)]
+        else:
+            content = f"{before or ''}\n\n{after or ''}"
         self.messages.append({**message, "content": content})
 
 
@@ -165,6 +158,20 @@ def _instruct(messages: list[JsonObject], text: str) -> None:
         messages[0] = {**first, "content": [*given, {"type": "text", "text": text}]}
     else:
         messages[0] = {**first, "content": f"{given}\n\n{text}" if given else text}
+
+
+def _saying(message: JsonObject, content: str) -> JsonObject:
+    kept = {name: value for name, value in message.items() if name not in _OF_CALLS}
+    return {**kept, "content": content}
+
+
+def _words(text: str, plan: ForcedPlan) -> object:
+    if plan.message_schema is None:
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except UNREADABLE:
+        return text
 
 
 def _calls(message: JsonObject) -> list[JsonObject]:

@@ -9,6 +9,7 @@ drop it where it is of no use.
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Annotated
 
 import msgspec
 
@@ -19,7 +20,7 @@ from forebay.dialects.messages_thinking import echoed_thinking
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode, read
 
-_LEFT_OUT = frozenset(
+LEFT_OUT = frozenset(
     {
         "advisor_tool_result",
         "bash_code_execution_tool_result",
@@ -40,9 +41,9 @@ _LEFT_OUT = frozenset(
 
 
 class InputMessage(msgspec.Struct):
-    """One entry of `messages`."""
+    """One entry of `messages`; another role is refused in the vendor's words."""
 
-    role: str
+    role: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["user", "assistant", "system"]})]
     content: str | list[JsonObject]
 
 
@@ -117,7 +118,7 @@ def _blocks(turn: list[tuple[int, InputMessage]]) -> _Blocks:
             blocks.append((at, {"type": "text", "text": message.content}))
         else:
             blocks += [(f"{at}[{index}]", block) for index, block in enumerate(message.content)]
-    return [(at, block) for at, block in blocks if block.get("type") not in _LEFT_OUT]
+    return [(at, block) for at, block in blocks if block.get("type") not in LEFT_OUT]
 
 
 def _user(blocks: _Blocks, call_ids: set[str]) -> list[JsonObject]:

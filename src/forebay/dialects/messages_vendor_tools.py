@@ -25,7 +25,7 @@ class VendorTool:
         return schema | {"required": list(self.required)} if self.required else schema
 
 
-_SERVER_SIDE = (
+SERVER_SIDE = (
     "advisor_",
     "code_execution_",
     "mcp_toolset",
@@ -37,7 +37,7 @@ _SERVER_SIDE = (
 
 def is_server_side(kind: str) -> bool:
     """Tell whether tools of this type run on the vendor's servers."""
-    return kind.startswith(_SERVER_SIDE)
+    return kind.startswith(SERVER_SIDE)
 
 
 def _text(description: str) -> JsonObject:

@@ -16,6 +16,12 @@ class Refusal:
     reason: str
     neutral: tuple[object, ...] = ()
 
+    def lets_through(self, value: object) -> bool:
+        """Tell whether the value changes nothing; to Python, 0 would be as good as False."""
+        return value is None or any(
+            type(value) is type(neutral) and value == neutral for neutral in self.neutral
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
@@ -33,7 +39,7 @@ class Parameters:
         """Raise `UnsupportedParameter` for the first refused one that would change the result."""
         for name, value in body.items():
             refusal = self.refused.get(name)
-            if refusal is not None and value is not None and value not in refusal.neutral:
+            if refusal is not None and not refusal.lets_through(value):
                 raise UnsupportedParameter(name, refusal.reason)
 
     def unknown(self, body: JsonObject) -> JsonObject:

@@ -49,7 +49,7 @@ class _JsonSchemaFormat(msgspec.Struct):
 
 
 # What the vendor runs itself, and we do not: a model that is not told of them does without.
-_RUN_BY_THE_VENDOR = frozenset(
+RUN_BY_THE_VENDOR = frozenset(
     {
         "code_interpreter",
         "file_search",
@@ -152,7 +152,7 @@ def _functions(tool: JsonObject, *, at: str, namespace: str | None) -> list[Json
             return _all_functions(group.tools, at=f"{at}.tools", namespace=group.name)
         case None:
             raise MissingParameter(f"{at}.type")
-        case kind if kind in _RUN_BY_THE_VENDOR:
+        case kind if kind in RUN_BY_THE_VENDOR:
             return []
         case kind:
             raise UnsupportedParameter(

@@ -229,10 +229,10 @@ async def _refusal(connection: UpstreamConnection) -> ForebayError:
 
 async def _body(connection: UpstreamConnection, *, max_bytes: int) -> bytes:
     """Return the body, or the beginning of one that is too long."""
-    body = b""
+    body = bytearray()
     while len(body) < max_bytes and (piece := await connection.read()):
         body += piece
-    return body[:max_bytes]
+    return bytes(body[:max_bytes])
 
 
 def _retry_after_s(value: bytes | None) -> float | None:

@@ -74,15 +74,16 @@ class Fleet:
         self._finding: set[str] = set()
         self._embedded: dict[str, EmbeddedReplica] = {}
         self._weights = Weights(settings.models_folder)
-        self._has_tried_embeddings = asyncio.Event()
+        # Set where a start need not wait: the model is there, or it fails, or it must be fetched.
+        self._is_embedding_decided = asyncio.Event()
         for name, model in settings.models.items():
             self._add_configured(name, model)
         for url in settings.engines:
             self._add_finding(url)
         if weights is not None:
             self._add_embedded_chat(weights)
-        self._are_embeddings_wanted = weights is not None and settings.embedded_embeddings
-        if self._are_embeddings_wanted:
+        self._is_embedding_wanted = weights is not None and settings.embedded_embeddings
+        if self._is_embedding_wanted:
             catalogue.untold.add(EMBEDDED_EMBEDDINGS)
 
     async def run(self) -> None:
@@ -91,7 +92,7 @@ class Fleet:
             async with asyncio.TaskGroup() as tasks:
                 for replica in self._replicas.values():
                     tasks.create_task(self._watch_over(replica))
-                if self._are_embeddings_wanted:
+                if self._is_embedding_wanted:
                     tasks.create_task(self._bring_embeddings())
         finally:
             for replica in self._replicas.values():
@@ -116,12 +117,13 @@ class Fleet:
             if all(self._catalogue.get(name) is None for name in (model.name, *model.aliases)):
                 if not self._weights.has(DEFAULT_EMBEDDING_MODEL):
                     log.info("embedding model is fetched", extra={"model": model.name})
+                    self._is_embedding_decided.set()
                 weights = await self._weights.pull(DEFAULT_EMBEDDING_MODEL)
                 options = embedding_options(weights)
                 replica = self._add_embedded(EMBEDDED_EMBEDDINGS, options, model)
         except (ForebayError, OSError) as error:
             log.warning("embedding model not served", extra={"reason": str(error)})
-        self._has_tried_embeddings.set()
+        self._is_embedding_decided.set()
         self._catalogue.untold.discard(EMBEDDED_EMBEDDINGS)
         self._on_told()
         if replica is not None:
@@ -134,10 +136,10 @@ class Fleet:
         """
         for watch in list(self._watches.values()):
             await watch.has_probed.wait()
-        if self._are_embeddings_wanted and self._weights.has(DEFAULT_EMBEDDING_MODEL):
+        if self._is_embedding_wanted:
             with suppress(TimeoutError):
                 async with asyncio.timeout(EMBEDDINGS_START_S):
-                    await self._has_tried_embeddings.wait()
+                    await self._is_embedding_decided.wait()
                     if EMBEDDED_EMBEDDINGS in self._watches:
                         await self._watches[EMBEDDED_EMBEDDINGS].has_probed.wait()
 

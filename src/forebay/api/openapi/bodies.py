@@ -9,6 +9,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from forebay.api.openapi.answers.shared import Metadata
 from forebay.dialects.conversations import MAX_ITEMS
+from forebay.dialects.embeddings import MAX_ENTRIES
+from forebay.dialects.responses import INCLUDABLE
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.batch.files import MAX_EXPIRY_S, MIN_EXPIRY_S, PURPOSES
 
@@ -16,6 +18,29 @@ Input = str | list[JsonObject] | None
 """The `input` of Responses: a text, or items."""
 
 ToolChoice = str | JsonObject | None
+
+Includes = list[Annotated[str, Meta(extra_json_schema={"enum": sorted(INCLUDABLE)})]]
+
+ServiceTier = Literal["auto", "default", "flex", "priority", "fast"] | None
+
+Text = Annotated[str, Meta(min_length=1)]
+Tokens = Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)]
+
+Prompt = (
+    str,
+    Annotated[list[str], Meta(min_length=1)],
+    Tokens,
+    Annotated[list[Tokens], Meta(min_length=1)],
+)
+"""The `prompt` of Completions: one or many, each as text or as tokens."""
+
+EmbeddingInput = (
+    Text,
+    Annotated[list[Text], Meta(min_length=1, max_length=MAX_ENTRIES)],
+    Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1, max_length=MAX_ENTRIES)],
+    Annotated[list[Tokens], Meta(min_length=1, max_length=MAX_ENTRIES)],
+)
+"""The `input` of Embeddings: one or many, each as text or as tokens."""
 
 NewItems = Annotated[list[JsonObject], Meta(max_length=MAX_ITEMS)]
 

@@ -65,16 +65,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class JsonBody:
-    """A JSON body. `also` has the types of the fields that are read past the shape.
+    """A JSON body. `also` has the types of the fields that are read past the shape, or closer.
 
-    `named` is the name of a body that is read by the shape of another; `optional` are the fields
-    that it may leave out.
+    `named` is the name of a body that is read by the shape of another. `required` are fields
+    without which a body is refused although its shape would take it, `optional` the reverse.
     """
 
     shape: type[msgspec.Struct]
     parameters: Parameters | None = None
     also: Mapping[str, object] = field(default_factory=dict)
     named: str | None = None
+    required: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
 
 

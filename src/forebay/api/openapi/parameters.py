@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from forebay.api.openapi.bodies import Includes
 from forebay.api.openapi.operation import Parameter
-from forebay.dialects.responses import INCLUDABLE
 
 AFTER = Parameter(
     "after", str, "The id after which the page begins: the `last_id` of the one before."
@@ -15,7 +15,7 @@ AFTER = Parameter(
 
 INCLUDE = Parameter(
     "include[]",
-    list[Annotated[str, Meta(extra_json_schema={"enum": sorted(INCLUDABLE)})]],
+    Includes,
     "Named for the vendor's clients; what is kept is shown in any case.",
 )
 
@@ -28,7 +28,7 @@ WINDOW = Parameter(
 
 NOT_STREAMED = Parameter(
     "stream",
-    Literal["false"],
+    Literal["false", "0"],
     "Refused unless it is false: stored responses are not streamed again.",
 )
 

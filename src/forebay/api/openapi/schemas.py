@@ -54,12 +54,14 @@ class Schemas:
         component = {**self.components[name]}
         fields = {**_fields(component)}
         for also, kind in body.also.items():
-            fields.setdefault(also, self.of(kind))
+            fields[also] = self.of(kind)
         if body.parameters is not None:
             fields |= _classified(fields, body.parameters)
         component["properties"] = fields
         component["required"] = [
-            field for field in _required(component) if field not in body.optional
+            field
+            for field in fields
+            if field in {*_required(component), *body.required} and field not in body.optional
         ]
         name = body.named or name
         self.components[name] = component
