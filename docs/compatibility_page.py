@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
-from forebay.dialects import chat, completions, embeddings, messages, responses
+from docs.compatibility_values import VALUES, Values
+from forebay.dialects import (
+    chat,
+    compaction,
+    completions,
+    embeddings,
+    messages,
+    responses,
+    token_counts,
+)
 from forebay.dialects.parameters import Parameters
 
 PAGE = Path(__file__).with_name("compatibility.md")
@@ -14,7 +24,15 @@ HEAD = """\
 
 Made from the code by `make docs`. Every official parameter of the inference APIs is *honoured*,
 *refused* by name with a 400 (ignoring it would change the result), or *accepted without effect*
-(hints and telemetry). A few are honoured *in part*: what they ask beyond that changes nothing.
+(hints and telemetry). A few are honoured *in part*: what they ask beyond that changes nothing, or
+is refused by name. What stands inside the parameters is listed under [Values](#values).
+"""
+
+VALUES_HEAD = """\
+## Values
+
+Where values are of several kinds, each is *honoured*, *accepted without effect*, or *refused* with
+a 400. `.*` stands for the keys of an object, and a `*` at the end of a value for its versions.
 """
 
 FOREBAYS_OWN = """\
@@ -40,7 +58,10 @@ Answers carry what is Forebay's own under one key, `forebay`: `window`, `deadlin
 APIS: dict[str, Parameters] = {
     "`POST /v1/chat/completions`": chat.PARAMETERS,
     "`POST /v1/responses`": responses.PARAMETERS,
+    "`POST /v1/responses/compact`": compaction.PARAMETERS,
+    "`POST /v1/responses/input_tokens`": token_counts.RESPONSE_PARAMETERS,
     "`POST /v1/messages`": messages.PARAMETERS,
+    "`POST /v1/messages/count_tokens`": token_counts.MESSAGE_PARAMETERS,
     "`POST /v1/embeddings`": embeddings.PARAMETERS,
     "`POST /v1/completions`": completions.PARAMETERS,
 }
@@ -49,7 +70,25 @@ APIS: dict[str, Parameters] = {
 def page() -> str:
     """Return the page as it should stand in the folder."""
     sections = [_section(name, table) for name, table in APIS.items()]
-    return "\n".join([HEAD, *sections, FOREBAYS_OWN])
+    values = [_values_of(path, rows) for path, rows in VALUES.items()]
+    return "\n".join([HEAD, *sections, VALUES_HEAD, *values, FOREBAYS_OWN])
+
+
+def _values_of(path: str, rows: tuple[Values, ...]) -> str:
+    return "\n".join(
+        [
+            f"### Values of `POST {path}`",
+            "",
+            "| where | honoured | without effect | refused | |",
+            "|---|---|---|---|---|",
+            *(
+                f"| `{row.place}` | {_names(row.honoured)} | {_names(row.dropped)} | "
+                f"{_names(row.refused)} | {row.remark} |"
+                for row in rows
+            ),
+            "",
+        ]
+    )
 
 
 def _section(name: str, table: Parameters) -> str:
@@ -57,6 +96,7 @@ def _section(name: str, table: Parameters) -> str:
         f"| `{parameter}` | {refusal.reason} | {_values(refusal.neutral)} |"
         for parameter, refusal in sorted(table.refused.items())
     ]
+    head = ["| refused | because | let through |", "|---|---|---|"]
     return "\n".join(
         [
             f"## {name}",
@@ -66,15 +106,12 @@ def _section(name: str, table: Parameters) -> str:
             *(f"**In part:** `{name}` {what}\n" for name, what in sorted(table.partly.items())),
             f"**Accepted without effect:** {_names(table.without_effect)}",
             "",
-            "| refused | because | let through |",
-            "|---|---|---|",
-            *refused,
-            "",
+            *([*head, *refused, ""] if refused else []),
         ]
     )
 
 
-def _names(names: frozenset[str]) -> str:
+def _names(names: Set[str]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names)) or "none"
 
 

@@ -175,11 +175,12 @@ MESSAGES = (
         honoured={"text", "document", "search_result", "thinking", "tool_use"},
         dropped=LEFT_OUT,
         refused={*_NEVER_READ, "image", "tool_result"},
-        remark="thinking of another maker is left out",
+        remark="thinking that only another maker can read is left out",
     ),
     Values(
         place="tool_result.content[].type",
         honoured={"text", "image", "document", "search_result", "tool_reference"},
+        refused={"browser_state"},
     ),
     Values(place="image.source.type", honoured={"base64", "url"}, refused={"file"}),
     Values(

@@ -62,8 +62,9 @@ class Description:
         assert answer.headers["x-request-id"]
         self.seen.add((method, described, answer.status_code))
         if kind == "text/event-stream":
-            for event in events_of(answer.text):
-                self.validate(event, content["x-forebay-event"])
+            event = content["schema"]["properties"]["data"]["contentSchema"]
+            for payload in events_of(answer.text):
+                self.validate(payload, event)
             return None
         if kind != "application/json":
             return None

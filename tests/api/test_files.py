@@ -125,6 +125,10 @@ async def test_fields_may_come_before_and_after_the_file(front: Front) -> None:
             ),
             "expires_after.seconds",
         ),
+        (
+            (upload(), field("purpose", "batch"), field("expires_after[anchor]", "created_at")),
+            "expires_after.seconds",
+        ),
     ],
     ids=[
         "no-purpose",
@@ -134,6 +138,7 @@ async def test_fields_may_come_before_and_after_the_file(front: Front) -> None:
         "wrong-anchor",
         "too-short",
         "no-number",
+        "no-seconds",
     ],
 )
 async def test_a_wrong_form_names_its_field_and_leaves_no_file(

@@ -200,3 +200,9 @@ async def test_a_bad_page_of_what_was_asked_is_refused(front: Front, query: str)
     made = await say(front, "one")
     answer = await front.http.get(f"/v1/responses/{made}/input_items?{query}")
     assert answer.status_code == 400
+
+
+async def test_an_unknown_include_is_refused_where_a_response_is_looked_at(front: Front) -> None:
+    made = await say(front, "one")
+    answer = await front.http.get(f"/v1/responses/{made}?include[]=x")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "include[0]")

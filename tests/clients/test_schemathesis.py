@@ -17,12 +17,16 @@ from tests.clients.environments import INSTALLED, Clients, run
 EXAMPLES = 6
 PROGRAM = INSTALLED / "schemathesis" / "bin" / "schemathesis"
 
-UNFIT = [
-    # A body may fit its type and still be refused: by the model, or by what it says as a whole.
-    "positive_data_acceptance",
-    # `/v1/responses/compact` falls under `/v1/responses/{id}`, whose methods it has, too.
-    "allow_header_conformance",
-]
+# Not whether all that fits its type is accepted: the model or the body as a whole may forbid it.
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "unsupported_method",
+    "ignored_auth",
+)
 
 
 def narrowed(document: dict[str, Any]) -> dict[str, Any]:
@@ -35,6 +39,8 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
         fields = component.get("properties", {})
         if "x-forebay-class" in fields.get("model", {}):
             fields["model"] = {"const": MODEL}
+        if "dimensions" in fields:
+            fields["dimensions"]["maximum"] = 8  # the engine of these tests makes whatever is asked
     for methods in document["paths"].values():
         for method, operation in list(methods.items()):
             if "x-forebay-websocket" in operation:
@@ -59,7 +65,7 @@ def test_whatever_its_types_allow_is_answered_as_described(
         [
             *(str(PROGRAM), "run", str(described), "--url", clients.address),
             *("--header", f"Authorization: Bearer {clients.key}"),
-            *("--checks", "all", "--exclude-checks", ",".join(UNFIT)),
+            *("--checks", ",".join(CHECKS)),
             *("--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES)),
             *("--seed", "1", "--continue-on-failure", "--warnings", "off"),
         ],

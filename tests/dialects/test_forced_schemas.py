@@ -120,6 +120,7 @@ def test_with_is_object_only_the_objects_are_left() -> None:
 
 
 DOUBLING = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
+WIDE = {"properties": {f"p{n}": STRING for n in range(1000)}}
 DEEP: dict[str, Any] = {}
 for _ in range(400):
     DEEP = {"items": DEEP, "type": "array"}
@@ -138,7 +139,8 @@ for _ in range(400):
         ({"properties": {"a": "string"}}, "must be an object or a boolean"),
         ({"allOf": [STRING, {"type": "null"}]}, "nothing fits it"),
         ({"minimum": 2, "maximum": 1}, "nothing fits it"),
-        ({"$defs": DOUBLING | {"d40": STRING}, "$ref": "#/$defs/d0"}, "too large"),
+        ({"$defs": DOUBLING | {"d40": STRING}, "$ref": "#/$defs/d0"}, "too large together"),
+        ({"$defs": {"wide": WIDE}, "allOf": [{"$ref": "#/$defs/wide"}] * 30}, "too large together"),
         (DEEP, "nested too deeply"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -20,7 +20,7 @@ from openai.types.responses import (
 from forebay.core.errors import UnsupportedParameter
 from forebay.dialects.parameters import Parameters, Refusal
 from tests.dialects.apis import APIS
-from tests.dialects.honoured import Api
+from tests.dialects.honoured import Api, sent
 
 TABLE = Parameters(
     honoured=frozenset({"model"}),
@@ -84,7 +84,6 @@ def test_a_value_that_only_looks_neutral_is_refused() -> None:
             TABLE.check({"n": value})
 
 
-
 @pytest.mark.parametrize("value", [None, 1])
 def test_a_refused_parameter_is_let_through_where_it_changes_nothing(value: object) -> None:
     TABLE.check({"model": "m", "n": value})
@@ -117,3 +116,30 @@ def test_every_official_parameter_is_in_exactly_one_class(api: Api) -> None:
 def test_no_parameter_of_ours_is_unknown_to_its_vendor_but_the_declared(api: Api) -> None:
     unknown = set(classes_of(api.parameters)) - official(api.path)
     assert unknown == EXTRAS.get(api.path, set())
+
+
+@pytest.mark.parametrize(
+    ("api", "name"),
+    [
+        pytest.param(api, name, id=f"{api.path}-{name}")
+        for api in APIS
+        for name in sorted(api.parameters.refused)
+    ],
+)
+def test_a_refused_parameter_is_refused_by_its_api(api: Api, name: str) -> None:
+    with pytest.raises(UnsupportedParameter) as refused:
+        api.dialect.parse(api.as_parsed({**api.body, name: "anything"}))
+    assert refused.value.param == name
+
+
+@pytest.mark.parametrize(
+    ("api", "name"),
+    [
+        pytest.param(api, name, id=f"{api.path}-{name}")
+        for api in APIS
+        for name in sorted(api.parameters.without_effect)
+    ],
+)
+def test_the_engine_is_sent_the_same_with_a_parameter_without_effect(api: Api, name: str) -> None:
+    having, lacking = (api.as_parsed({**api.body, **more}) for more in ({name: "auto"}, {}))
+    assert sent()(api.dialect, having) == sent()(api.dialect, lacking)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from forebay.core.errors import UnsupportedParameter
 from forebay.dialects.turn import JsonObject
 from tests.dialects.calls import finish, outcome_of, reasoning, text, tool_call
 from tests.dialects.responses_calls import DIALECT, RESULT, USER, body, final
@@ -90,6 +91,13 @@ def test_an_answers_parts_become_one_text() -> None:
     parts = [{"type": "output_text", "text": "a"}, {"type": "refusal", "refusal": "b"}]
     given = [USER, {"role": "assistant", "content": parts}]
     assert messages(given)[1] == {"role": "assistant", "content": "ab"}
+
+
+def test_an_answer_cannot_show_an_image() -> None:
+    parts = [{"type": "output_text", "text": "a"}, {"type": "input_image", "image_url": "data:"}]
+    with pytest.raises(UnsupportedParameter) as refused:
+        messages([USER, {"role": "assistant", "content": parts}])
+    assert refused.value.param == "input[1].content[1].type"
 
 
 def test_reasoning_text_and_calls_become_one_assistant_message() -> None:

@@ -21,7 +21,7 @@ from forebay.dialects.answer import Answer
 from forebay.dialects.forced_plan import MAX_CALLS
 from forebay.dialects.forced_reader import ForcedReader
 from forebay.dialects.forced_tools import forced
-from forebay.dialects.turn import Delta, JsonObject, Turn
+from forebay.dialects.turn import Delta, Turn
 from forebay.engines.embedded import EmbeddedEngine
 from forebay.engines.embedded_options import EmbeddedOptions
 from forebay.engines.http import HttpEngine, HttpEngineOptions
@@ -154,15 +154,6 @@ def named(name: str) -> Any:
     return {"type": "function", "function": {"name": name}}
 
 
-def calling(*calls: tuple[str, str]) -> JsonObject:
-    """Return the assistant's message with these calls, numbered from c0."""
-    made = [
-        {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": text}}
-        for number, (name, text) in enumerate(calls)
-    ]
-    return {"role": "assistant", "content": None, "tool_calls": made}
-
-
 def assert_calls_fit(answer: Answer, *, most: int = MAX_CALLS) -> None:
     assert answer.finish_reason == "tool_calls"
     assert 1 <= len(answer.tool_calls) <= most
@@ -170,10 +161,10 @@ def assert_calls_fit(answer: Answer, *, most: int = MAX_CALLS) -> None:
         f"call_0123{number}" for number in range(len(answer.tool_calls))
     ]
     for name, arguments in called(answer):
-        assert fits(arguments, SCHEMAS[name] or {"maxProperties": 0})
+        assert fits(arguments, SCHEMAS[name] or {"additionalProperties": False})
 
 
-@pytest.mark.parametrize("prompt", ["Hello!", "What is the weather in Paris?", "Write a poem."])
+@pytest.mark.parametrize("prompt", ["What is the weather in Paris?", "Write a poem."])
 def test_a_required_call_is_made_whatever_was_said(engine: Engine, prompt: str) -> None:
     answer = engine.answer(asked(prompt, tools=FEW, tool_choice="required"))
 
@@ -218,27 +209,24 @@ def test_a_model_that_may_call_or_speak_does_either(engine: Engine) -> None:
 
 
 def test_calls_are_made_together_only_where_they_may_be(engine: Engine) -> None:
-    # What it did once it does again.
-    before = [
-        user("Weather in Paris, Rome and Oslo?"),
-        calling(*[("weather", f'{{"city":"{city}"}}') for city in ("Paris", "Rome", "Oslo")]),
-        *[{"role": "tool", "tool_call_id": f"c{n}", "content": "mild"} for n in range(3)],
-        {"role": "assistant", "content": "It is mild everywhere."},
+    turns = [
+        asked("Hello!", tools=FEW, tool_choice="required", sampling={"temperature": 0.7, "seed": n})
+        for n in range(4)
     ]
-    again = asked("Weather in Bern, Bonn and Wien?", tools=FEW, tool_choice="required")
-    again = replace(again, messages=[*before, *again.messages])
+    several = [engine.answer(turn) for turn in turns]
+    single = [engine.answer(replace(turn, parallel_tool_calls=False)) for turn in turns]
 
-    several = engine.answer(again)
-    one = engine.answer(replace(again, parallel_tool_calls=False))
-
-    assert_calls_fit(several)
-    assert len(several.tool_calls) > 1
-    assert_calls_fit(one, most=1)
+    for answer in several:
+        assert_calls_fit(answer)
+    for answer in single:
+        assert_calls_fit(answer, most=1)
+    assert any(len(answer.tool_calls) > 1 for answer in several)
 
 
 def test_a_message_may_be_json_of_a_schema_of_its_own(engine: Engine) -> None:
-    schema = {"type": "object", "properties": {"mood": {"enum": ["good", "bad"]}}}
-    wanted = {"type": "json_schema", "json_schema": {"schema": schema | {"required": ["mood"]}}}
+    mood = {"enum": ["good", "bad"]}
+    schema = {"type": "object", "properties": {"mood": mood}, "required": ["mood"]}
+    wanted = {"type": "json_schema", "json_schema": {"schema": schema}}
 
     answer = engine.answer(asked("Hello! Who are you?", tools=FEW, response_format=wanted))
 
@@ -246,10 +234,12 @@ def test_a_message_may_be_json_of_a_schema_of_its_own(engine: Engine) -> None:
 
 
 def test_a_conversation_with_results_goes_on(engine: Engine) -> None:
+    function = {"name": "weather", "arguments": '{"city":"Rome"}'}
+    call = {"id": "c1", "type": "function", "function": function}
     turn = turn_of(
         user("Weather in Rome?"),
-        calling(("weather", '{"city":"Rome"}')),
-        {"role": "tool", "tool_call_id": "c0", "content": "18 degrees, sunny"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "18 degrees, sunny"},
         tools=FEW,
         sampling={"temperature": 0},
         max_output_tokens=300,
@@ -262,7 +252,7 @@ def test_a_conversation_with_results_goes_on(engine: Engine) -> None:
 
 def test_text_and_arguments_come_piece_by_piece(engine: Engine) -> None:
     spoken = engine.deltas(asked("Hello! Who are you?", tools=FEW))
-    called = engine.deltas(asked("Hello!", tool_choice=named("weather")))
+    calling = engine.deltas(asked("Hello!", tool_choice=named("weather")))
 
     assert sum(bool(delta.text) for delta in spoken) > 3
-    assert sum(bool(delta.tool_calls) for delta in called) > 3
+    assert sum(bool(delta.tool_calls) for delta in calling) > 3

@@ -171,11 +171,14 @@ async def _upload(events: AsyncIterator[Event], caller: Caller, files: FileDesk)
 
 def _expires_after_s(fields: dict[str, str]) -> int | None:
     """Return the seconds of `expires_after`, which the SDKs send as two form fields."""
+    anchor = fields.get("expires_after[anchor]")
     seconds = fields.get("expires_after[seconds]")
-    if seconds is None:
+    if anchor is None and seconds is None:
         return None
-    if fields.get("expires_after[anchor]") != "created_at":
+    if anchor != "created_at":
         raise InvalidParameter("Supported values are: 'created_at'.", param="expires_after.anchor")
+    if seconds is None:
+        raise MissingParameter("expires_after.seconds")
     if not seconds.isdecimal() or len(seconds) > MAX_DIGITS:
         raise InvalidParameter("Expected a number of seconds.", param="expires_after.seconds")
     return int(seconds)

@@ -70,6 +70,7 @@ def stored_routes(keys: KeyRing, background: Background) -> list[Route]:
 
     async def get(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
+        check_include(included(request))
         if request.query_params.get("stream", "false").lower() not in ("false", "0", ""):
             raise UnsupportedParameter("stream", "stored responses are not streamed again")
         return json_response(await background.get(caller, request.path_params["id"]))

@@ -38,6 +38,23 @@ def enum_values(whole: JsonObject) -> list[object]:
     return [value for value in _list(whole["enum"]) if _fits(value, whole)]
 
 
+def typed_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
+    """Return what a schema says of its type and of values of that type, None where none fits."""
+    for least, most in _RANGES:
+        low, high = whole.get(least), whole.get(most)
+        if is_number(low) and is_number(high) and low > high:
+            return None
+    kind = _kind(whole)
+    said = _scalar_keywords(whole) if kind is None else {"type": kind, **_scalar_keywords(whole)}
+    for name, keywords in (("object", _object_keywords), ("array", _array_keywords)):
+        if name == kind or (isinstance(kind, list) and name in kind):
+            more = keywords(whole, plain)
+            if more is None:
+                return None
+            said |= more
+    return said
+
+
 def _object_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
     """Return what a schema says of objects, None where no object fits.
 
@@ -63,21 +80,29 @@ def _object_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
     return {**said, "additionalProperties": more}
 
 
-def typed_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
-    """Return what a schema says of its type and of values of that type, None where none fits."""
-    for least, most in _RANGES:
-        low, high = whole.get(least), whole.get(most)
-        if is_number(low) and is_number(high) and low > high:
-            return None
-    kind = _kind(whole)
-    said = _scalar_keywords(whole) if kind is None else {"type": kind, **_scalar_keywords(whole)}
-    for name, keywords in (("object", _object_keywords), ("array", _array_keywords)):
-        if name == kind or (isinstance(kind, list) and name in kind):
-            more = keywords(whole, plain)
-            if more is None:
-                return None
-            said |= more
-    return said
+def _array_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
+    """Return what a schema says of items: each by its place, or all alike, never both."""
+    least, most = whole.get("minItems"), whole.get("maxItems")
+    items = whole.get("items")
+    places = _list(items) or _list(whole.get("prefixItems"))
+    if not places:
+        said = {} if items is None or isinstance(items, list) else plain(items)
+        if said is False:
+            return None if least else {"maxItems": 0}
+        return {"items": said} if said else {}
+    if isinstance(least, int) and not isinstance(items, list):
+        places = places + [True if items is None else items] * (
+            min(least, _MAX_PLACES) - len(places)
+        )
+    kept = []
+    for place in places[: most if isinstance(most, int) else None]:
+        said = plain(place)
+        if said is False:
+            break
+        kept.append(said)
+    if isinstance(least, int) and len(kept) < least:
+        return None
+    return {"prefixItems": kept, "maxItems": len(kept)} if kept else {"maxItems": 0}
 
 
 def _scalar_keywords(whole: JsonObject) -> JsonObject:
@@ -136,31 +161,6 @@ def _kind(whole: JsonObject) -> object:
         return whole["type"]
     about = [("object", _OBJECT), ("array", _ARRAY), ("string", _STRING)]
     return next((kind for kind, keywords in about if keywords.intersection(whole)), None)
-
-
-def _array_keywords(whole: JsonObject, plain: Plain) -> JsonObject | None:
-    """Return what a schema says of items: each by its place, or all alike, never both."""
-    least, most = whole.get("minItems"), whole.get("maxItems")
-    items = whole.get("items")
-    places = _list(items) or _list(whole.get("prefixItems"))
-    if not places:
-        said = {} if items is None or isinstance(items, list) else plain(items)
-        if said is False:
-            return None if least else {"maxItems": 0}
-        return {"items": said} if said else {}
-    if isinstance(least, int) and not isinstance(items, list):
-        places = places + [True if items is None else items] * (
-            min(least, _MAX_PLACES) - len(places)
-        )
-    kept = []
-    for place in places[: most if isinstance(most, int) else None]:
-        said = plain(place)
-        if said is False:
-            break
-        kept.append(said)
-    if isinstance(least, int) and len(kept) < least:
-        return None
-    return {"prefixItems": kept, "maxItems": len(kept)} if kept else {"maxItems": 0}
 
 
 def _list(value: object) -> list[object]:

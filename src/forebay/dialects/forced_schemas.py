@@ -10,8 +10,8 @@ integers, and four formats (dates, times, both, UUIDs). It refuses `true` as a s
 `propertyNames`, `patternProperties`, and the numbers of properties. `oneOf` is its `anyOf`.
 Patterns are in `forced_pattern`.
 
-So what goes out says the first list only, with references that are plain names. The second list's
-dropped keywords stay with the model's instructions: no grammar here can promise them.
+So only what it honours goes out, with references that are plain names. What a grammar cannot
+promise the model reads in its instructions, where the tools stand as they were given.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ from forebay.dialects.forced_keywords import KEPT, enum_values, typed_keywords
 from forebay.dialects.forced_merge import merged
 from forebay.dialects.turn import JsonObject
 
-MAX_STEPS = 10_000
-"""How much work one schema may make: references inside `allOf` can double it with each level."""
+MAX_STEPS = 20_000
+"""How much work all schemas of a turn may make together, some microseconds each.
+
+References inside `allOf` can double it with each level.
+"""
 
 
 class Definitions:
@@ -33,6 +36,7 @@ class Definitions:
 
     def __init__(self) -> None:
         self.schemas: JsonObject = {}
+        self._steps = 0
 
     def add(self, name: str, document: JsonObject, *, at: str, is_object: bool) -> JsonObject:
         """Put a document under `name` and return a reference to it.
@@ -41,17 +45,22 @@ class Definitions:
         a schema that cannot be followed, with `at` as the path.
         """
         try:
-            _Document(self.schemas, name, document, at).write(is_object=is_object)
+            _Document(self, name, document, at).write(is_object=is_object)
         except RecursionError:
             raise InvalidParameter(
                 f"Invalid schema in '{at}': it is nested too deeply.", param=at
             ) from None
         return {"$ref": f"#/$defs/{name}"}
 
+    def can_go_on(self, steps: int) -> bool:
+        """Count so many steps more, and return whether all of them are still few enough."""
+        self._steps += steps
+        return self._steps <= MAX_STEPS
+
 
 class _Document:
-    def __init__(self, schemas: JsonObject, name: str, root: JsonObject, at: str) -> None:
-        self._schemas = schemas
+    def __init__(self, definitions: Definitions, name: str, root: JsonObject, at: str) -> None:
+        self._definitions = definitions
         self._name = name
         self._root = root
         self._at = at
@@ -59,7 +68,6 @@ class _Document:
         self._hoisted: dict[int, tuple[str, JsonObject]] = {}
         self._waiting: list[tuple[str, object]] = []
         self._open: set[str] = set()
-        self._steps = 0
 
     def write(self, *, is_object: bool) -> None:
         self._names["#"] = self._name
@@ -76,7 +84,7 @@ class _Document:
             plain = self._plain_here(given)
             if plain is False:
                 raise self._invalid("nothing fits it")
-            self._schemas[name] = plain
+            self._definitions.schemas[name] = plain
             ways[name] = _ways(plain)
         try:
             TopologicalSorter(ways).prepare()
@@ -142,6 +150,7 @@ class _Document:
         elif "anyOf" in second:
             ways = [self._joined(first, self._flat(way)) for way in self._parts(second, "anyOf")]
         else:
+            self._step(_size(first) + _size(second))
             return merged(first, second)
         left = [way for way in ways if way is not None]
         return {"anyOf": left} if left else None
@@ -207,13 +216,16 @@ class _Document:
                 raise self._invalid(f"$ref '{pointer}' points to nothing")
         return target
 
-    def _step(self) -> None:
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            raise self._invalid("it is too large")
+    def _step(self, count: int = 1) -> None:
+        if not self._definitions.can_go_on(count):
+            raise self._invalid("the schemas are too large together")
 
     def _invalid(self, reason: str) -> InvalidParameter:
         return InvalidParameter(f"Invalid schema in '{self._at}': {reason}.", param=self._at)
+
+
+def _size(schema: JsonObject) -> int:
+    return sum(len(value) for value in schema.values() if isinstance(value, dict | list))
 
 
 def _bare(given: object) -> object:

@@ -169,7 +169,7 @@ class _Conversation:
             )
         content = _content(message.content, at=f"{at}.content")
         if role == "assistant" and isinstance(content, list):
-            content = "".join([str(part.get("text", "")) for part in content])
+            content = _joined(content, at=f"{at}.content")
         self.add_message(role, content)
 
     def _add_reasoning(self, item: _ReasoningItem) -> None:
@@ -235,6 +235,14 @@ def _content(content: str | list[JsonObject], *, at: str) -> str | list[JsonObje
     if len(parts) > 1 or any(part["type"] != "text" for part in parts):
         return parts
     return str(parts[0]["text"]) if parts else ""
+
+
+def _joined(parts: list[JsonObject], *, at: str) -> str:
+    """Return the text of an answer's parts, which cannot show anything."""
+    for index, part in enumerate(parts):
+        if part["type"] != "text":
+            raise UnsupportedParameter(f"{at}[{index}].type", "answers of the model are text alone")
+    return "".join([str(part["text"]) for part in parts])
 
 
 def _part(part: JsonObject, *, at: str) -> JsonObject:

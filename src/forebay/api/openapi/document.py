@@ -31,6 +31,10 @@ honoured *in part*, *refused* with a 400 that names it (ignoring it would change
 taken *without effect* (hints and telemetry). Errors are said in the words of the API that was
 called; elsewhere in Anthropic's for callers that send `anthropic-version`, and in OpenAI's for all
 others. `Idempotency-Key` is refused: it is not honoured yet.
+
+What is Forebay's own goes in by `metadata` and comes out under `forebay`. `completion_window` names
+how long a turn may take; `completion_webhook` is called once when a background response has ended,
+with `webhook_token` as its bearer. `HEAD` is answered wherever `GET` is.
 """
 
 SECURITY: list[JsonObject] = [{"bearer": []}, {"x-api-key": []}]
@@ -151,13 +155,16 @@ def _answer(answer: Answer, schemas: Schemas) -> JsonObject:
     shape = {"schema": schemas.of(answer.shape)} if answer.shape is not None else {}
     content: JsonObject = {answer.media_type: shape}
     if answer.event is not None:
-        content[EVENTS] = {
-            "schema": {"type": "string"},
-            # OpenAPI 3.1 has no word for the shape of one event.
-            "x-forebay-event": schemas.of(answer.event),
-        }
+        content[EVENTS] = {"schema": _event(schemas.of(answer.event))}
     fields["content"] = content
     return fields
+
+
+def _event(data: JsonObject) -> JsonObject:
+    """Return the schema of one event, as OpenAPI 3.2 has it; 3.1 has no word for a stream."""
+    said = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
+    fields = {"event": {"type": "string"}, "data": said}
+    return {"type": "object", "properties": fields, "required": ["data"]}
 
 
 def _with_ids(answers: dict[str, JsonObject]) -> dict[str, JsonObject]:
