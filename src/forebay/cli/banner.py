@@ -46,6 +46,7 @@ def show_banner(console: Console, service: Service, settings: Settings, *, addre
         console.print("API key: the one in FOREBAY_API_KEY", highlight=False)
     else:
         console.print(f"API key: made earlier; a copy is in {key_file}", highlight=False)
+    console.print(f"API: {address}/docs", highlight=False)
     console.print(f"Data: {settings.folder}", highlight=False)
     for item in served:
         state = "" if item.pool.is_up else "  (no engine is up yet)"

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from forebay.core.errors import InvalidParameter, PromptRejected, UnsupportedParameter
 from forebay.core.models import Model, ModelKind, ToolCalling
+from forebay.dialects.forced_tools import forced
 from forebay.dialects.turn import AnyTurn, EmbeddingTurn, TextTurn, Turn
 
 
@@ -38,6 +39,8 @@ def _check_chat(model: Model, turn: Turn) -> None:
     )
     if turn.tools and not can_call:
         raise UnsupportedParameter("tools", f"the model '{turn.model}' cannot call tools")
+    if turn.tools and model.tool_calling is ToolCalling.FORCED:
+        forced(turn)  # raises for a schema that no grammar can follow
     if turn.response_format is not None and not model.has_grammar:
         kind = turn.response_format.get("type")
         if kind != "text":

@@ -39,7 +39,9 @@ class Contexts:
         self._stored = stored
         self._conversations = conversations
 
-    async def of(self, caller: Caller, body: JsonObject, *, held: Held = {}) -> Context | None:
+    async def of(
+        self, caller: Caller, body: JsonObject, *, held: Held | None = None
+    ) -> Context | None:
         """Return what the body continues, or None when it begins anew.
 
         Raises `PreviousResponseNotFound`, `NotFound`, or `InvalidParameter` for a response that
@@ -50,7 +52,8 @@ class Contexts:
         wanted = references(body)
         before: list[JsonObject] = []
         if isinstance(previous_id, str):
-            before = held.get(previous_id) or await self.of_response(caller, previous_id)
+            items = None if held is None else held.get(previous_id)
+            before = await self.of_response(caller, previous_id) if items is None else items
         elif named is not None:
             before = await self._of_conversation(caller, named)
         elif not wanted:

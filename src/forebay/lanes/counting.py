@@ -18,7 +18,7 @@ from forebay.engines.counting import shortest
 from forebay.engines.pool import Member, Pool, Replica
 from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.contexts import Contexts
-from forebay.lanes.exchange import Images, needs_forcing, prepared
+from forebay.lanes.exchange import Images, prepared
 from forebay.scheduler.dispatcher import Dispatcher
 
 
@@ -97,7 +97,7 @@ class Counting:
 def _as_sent(accepted: Accepted, turn: Turn) -> Turn:
     """Return the turn as the engine would be sent it: see `exchange`."""
     is_forced = accepted.served.model.tool_calling is ToolCalling.FORCED
-    return forced(turn) if is_forced and needs_forcing(turn) else turn
+    return forced(turn) if is_forced else turn
 
 
 def _well(pool: Pool) -> Iterator[Member]:

@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Protocol
 
+import msgspec
+
 from forebay.core.errors import ContextTooLong
 from forebay.core.models import ToolCalling
 from forebay.dialects.forced_reader import ForcedReader
@@ -33,41 +35,48 @@ async def prepared(turn: AnyTurn, images: Images) -> AnyTurn:
     return await images.inlined(turn) if isinstance(turn, Turn) else turn
 
 
-async def exchange(
-    slot: Slot, accepted: Accepted, choice: AnyTurn
+def exchange(
+    slot: Slot, accepted: Accepted, choice: AnyTurn, *, number: int = 0
 ) -> AsyncGenerator[list[Delta], None]:
-    """Ask the slot's engine for one choice; raises what `Engine.stream` does."""
-    while True:
+    """Ask the slot's engine for one choice, the one of that number; raises as `Engine.stream`."""
+    if isinstance(choice, Turn):
+        if choice.is_truncatable:
+            return _shortened(slot, accepted, choice, number)
+        if accepted.served.model.tool_calling is ToolCalling.FORCED:
+            return _forced(slot, accepted, choice, number)
+    return slot.engine.stream(choice, model=slot.model)
+
+
+async def _shortened(
+    slot: Slot, accepted: Accepted, choice: Turn, number: int
+) -> AsyncGenerator[list[Delta], None]:
+    """Ask with ever fewer messages until the prompt fits."""
+    left: Turn | None = choice
+    while left is not None:
+        whole = msgspec.structs.replace(left, is_truncatable=False)
         try:
-            async with aclosing(_asked(slot, accepted, choice)) as running:
+            async with aclosing(exchange(slot, accepted, whole, number=number)) as running:
                 async for deltas in running:
                     yield deltas
             return
         except ContextTooLong:
             # Engines tell before they answer, so nothing has been shown.
-            shorter = without_the_oldest(choice) if isinstance(choice, Turn) else None
-            if shorter is None:
+            left = without_the_oldest(left)
+            if left is None:
                 raise
-            choice = shorter
 
 
-async def _asked(
-    slot: Slot, accepted: Accepted, choice: AnyTurn
+async def _forced(
+    slot: Slot, accepted: Accepted, choice: Turn, number: int
 ) -> AsyncGenerator[list[Delta], None]:
-    reader = None
-    asked = choice
-    is_forced = accepted.served.model.tool_calling is ToolCalling.FORCED
-    if is_forced and isinstance(choice, Turn) and needs_forcing(choice):
-        asked, reader = forced(choice), ForcedReader(choice, call_id=accepted.call.id)
-    async with aclosing(slot.engine.stream(asked, model=slot.model)) as stream:
+    """Ask for JSON that holds the calls, and read them out of it."""
+    call_id = accepted.call.id if number == 0 else f"{accepted.call.id}c{number}"
+    reader = ForcedReader(choice, call_id=call_id)
+    async with aclosing(slot.engine.stream(forced(choice), model=slot.model)) as stream:
         async for deltas in stream:
-            shown = deltas if reader is None else reader.feed(deltas)
+            shown = reader.feed(deltas)
             if shown:
                 yield shown
-
-
-def needs_forcing(turn: Turn) -> bool:
-    """Whether the turn has anything to do with tools."""
-    return bool(turn.tools) or any(
-        message.get("role") == "tool" or message.get("tool_calls") for message in turn.messages
-    )
+    rest = reader.end()
+    if rest:
+        yield rest

@@ -47,7 +47,7 @@ class Turns:
         turn = await prepared(accepted.turn, self._images)
         choices = parts(turn)
         running = (
-            self._alone(accepted, choices[0], max_wait_s=max_wait_s)
+            self._alone(accepted, choices[0], 0, max_wait_s=max_wait_s)
             if len(choices) == 1
             else self._together(accepted, choices, max_wait_s=max_wait_s)
         )
@@ -64,7 +64,7 @@ class Turns:
         with slot:
             turn = await prepared(accepted.turn, self._images)
             for number, choice in enumerate(parts(turn)):
-                async with aclosing(self._on(slot, accepted, choice)) as running:
+                async with aclosing(self._on(slot, accepted, choice, number)) as running:
                     async for deltas in running:
                         shown = _numbered(deltas, number)
                         for delta in shown:
@@ -72,7 +72,7 @@ class Turns:
                         yield shown
 
     async def _alone(
-        self, accepted: Accepted, choice: AnyTurn, *, max_wait_s: float | None
+        self, accepted: Accepted, choice: AnyTurn, number: int, *, max_wait_s: float | None
     ) -> AsyncGenerator[list[Delta], None]:
         """Run one choice on a slot of its own.
 
@@ -88,7 +88,7 @@ class Turns:
             )
             try:
                 with slot:
-                    async with aclosing(self._on(slot, accepted, choice)) as running:
+                    async with aclosing(self._on(slot, accepted, choice, number)) as running:
                         async for deltas in running:
                             yield deltas
                 return
@@ -106,7 +106,8 @@ class Turns:
             # Only the first may be refused for lack of room: with it, the call is taken on.
             wait_s = max_wait_s if number == 0 else None
             try:
-                async with aclosing(self._alone(accepted, choice, max_wait_s=wait_s)) as running:
+                alone = self._alone(accepted, choice, number, max_wait_s=wait_s)
+                async with aclosing(alone) as running:
                     async for deltas in running:
                         await pieces.put(_numbered(deltas, number))
                 await pieces.put(None)
@@ -131,11 +132,11 @@ class Turns:
             await asyncio.wait(running)
 
     async def _on(
-        self, slot: Slot, accepted: Accepted, choice: AnyTurn
+        self, slot: Slot, accepted: Accepted, choice: AnyTurn, number: int
     ) -> AsyncGenerator[list[Delta], None]:
         """Run one choice on a slot that is held, and note how its replica fared."""
         try:
-            async with aclosing(exchange(slot, accepted, choice)) as running:
+            async with aclosing(exchange(slot, accepted, choice, number=number)) as running:
                 async for deltas in running:
                     yield deltas
             slot.replica.failures = 0

@@ -15,9 +15,9 @@ from forebay.core.errors import (
     RequestRejected,
 )
 from forebay.core.ids import NewId
+from forebay.dialects.answer import Answer
 from forebay.dialects.batches import ENDPOINTS, result_line, unanswered_line
 from forebay.dialects.dialect import Dialect, DialectName
-from forebay.dialects.answer import Answer
 from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.batch.lines import SegmentLine
 from forebay.lanes.batch.results import LineResult
