@@ -25,8 +25,7 @@ class Socket:
 
     def send(self, message: object) -> None:
         """Send a frame: an object as JSON, or text as it is."""
-        text = message if isinstance(message, str) else json.dumps(message)
-        self.to_server.put_nowait({"type": "websocket.receive", "text": text})
+        self.to_server.put_nowait(frame(message))
 
     def create(self, **body: Any) -> None:
         """Ask for a response."""
@@ -57,20 +56,12 @@ async def connected(app: ASGIApp, *, key: str = KEY, path: str = PATH) -> AsyncI
     incoming: asyncio.Queue[Message] = asyncio.Queue()
     outgoing: asyncio.Queue[Message] = asyncio.Queue()
     incoming.put_nowait({"type": "websocket.connect"})
-    scope: Scope = {
-        "type": "websocket",
-        "path": path,
-        "headers": [(b"authorization", f"Bearer {key}".encode())],
-        "query_string": b"",
-        "root_path": "",
-        "extensions": {"websocket.http.response": {}},
-    }
 
     async def send(message: Message) -> None:
         outgoing.put_nowait(message)
 
     async def serve() -> None:
-        await app(scope, incoming.get, send)
+        await app(_scope(key, path), incoming.get, send)
 
     serving = asyncio.create_task(serve())
     socket = Socket(await outgoing.get())
@@ -80,3 +71,33 @@ async def connected(app: ASGIApp, *, key: str = KEY, path: str = PATH) -> AsyncI
     finally:
         socket.leave()
         await serving
+
+
+async def unheard(app: ASGIApp, *messages: Message) -> None:
+    """Serve a caller that sends these and does not leave, but whom nothing reaches any more."""
+    incoming: asyncio.Queue[Message] = asyncio.Queue()
+    for message in ({"type": "websocket.connect"}, *messages):
+        incoming.put_nowait(message)
+
+    async def send(message: Message) -> None:
+        if message["type"] != "websocket.accept":
+            raise OSError("the connection is gone")
+
+    await app(_scope(KEY, PATH), incoming.get, send)
+
+
+def frame(message: object) -> Message:
+    """Return the frame that holds a message: an object as JSON, or text as it is."""
+    text = message if isinstance(message, str) else json.dumps(message)
+    return {"type": "websocket.receive", "text": text}
+
+
+def _scope(key: str, path: str) -> Scope:
+    return {
+        "type": "websocket",
+        "path": path,
+        "headers": [(b"authorization", f"Bearer {key}".encode())],
+        "query_string": b"",
+        "root_path": "",
+        "extensions": {"websocket.http.response": {}},
+    }

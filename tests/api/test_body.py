@@ -75,12 +75,37 @@ def piece(body: bytes, *, is_last: bool = False) -> Message:
     return {"type": "http.request", "body": body, "more_body": not is_last}
 
 
+class CountedPiece(bytes):
+    """A piece of a body that notes how much is copied when it is added to what came before."""
+
+    copied: list[int]
+
+    @staticmethod
+    def of(content: bytes, copied: list[int]) -> CountedPiece:
+        made = CountedPiece(content)
+        made.copied = copied
+        return made
+
+    def __radd__(self, before: bytes) -> bytes:
+        self.copied.append(len(before))
+        return before + bytes(self)
+
+
 LEFT: Message = {"type": "http.disconnect"}
 
 
 async def test_a_body_that_comes_in_pieces_is_put_together() -> None:
     caller = Caller([piece(b"ab"), piece(b"cd"), piece(b"", is_last=True)])
     assert await whole_body([], caller.receive, LIMITS) == b"abcd"
+
+
+async def test_a_body_of_many_small_pieces_is_not_copied_for_each_of_them() -> None:
+    copied: list[int] = []
+    sent = [CountedPiece.of(b"x" * 10, copied) for _ in range(1000)]
+    caller = Caller([*[piece(each) for each in sent], piece(b"", is_last=True)])
+    limits = BodyLimits(max_bytes=10_000, timeout_s=60)
+    assert await whole_body([], caller.receive, limits) == b"x" * 10_000
+    assert sum(copied) <= 10_000
 
 
 async def test_a_body_that_is_cut_off_is_none() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import openai
 import pytest
 
-from forebay.dialects.turn import Turn
+from forebay.dialects.turn import Delta
 from tests.api.conftest import MODEL, Front
-from tests.fakes import Gate, ScriptedEngine, says
+from tests.api.response_calls import contents
+from tests.fakes import Gate, Script, ScriptedEngine, says
 
 HISTORY: Any = [
     {"role": "user", "content": "one"},
@@ -28,13 +29,6 @@ async def compact(front: Front, **body: Any) -> dict[str, Any]:
     raw = await front.openai.responses.with_raw_response.compact(model=MODEL, **body)
     compacted: dict[str, Any] = json.loads(raw.text)
     return compacted
-
-
-def contents(engine: ScriptedEngine) -> list[Any]:
-    """Return the contents of the last turn's messages."""
-    turn = engine.turns[-1]
-    assert isinstance(turn, Turn)
-    return [message["content"] for message in turn.messages]
 
 
 async def test_a_conversation_is_compacted_and_goes_on(
@@ -68,6 +62,25 @@ async def test_a_compaction_is_not_stored(front: Front) -> None:
     compacted = await compact(front, input=HISTORY)
     found = await front.http.get(f"/v1/responses/{compacted['id']}")
     assert found.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        says("They cou", finish_reason="length"),
+        says("", finish_reason="length"),
+        says(" \n"),
+        [[Delta(reasoning="hm")], [Delta(finish_reason="stop")]],
+    ],
+    ids=["cut off", "nothing", "blank", "reasoning alone"],
+)
+async def test_no_caller_is_given_less_than_a_whole_summary(
+    front: Front, engine: ScriptedEngine, script: Script
+) -> None:
+    engine.queue.append(script)
+    answer = await front.http.post("/v1/responses/compact", json={"model": MODEL, "input": HISTORY})
+    assert answer.status_code == 502
+    assert "summary" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [{}, {"model": MODEL}, {"model": MODEL, "input": 3}])

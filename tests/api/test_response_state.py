@@ -1,4 +1,4 @@
-"""Responses that continue others: their history, what was asked, and what deletion leaves."""
+"""Responses that continue others: their history, and what they were asked with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import openai
 import pytest
-from openai.types.responses import Response
 
 from forebay.dialects.turn import Delta, ToolCallPiece, Turn
 from tests.api.conftest import MODEL, Front
+from tests.api.conversation_calls import message
+from tests.api.response_calls import output_id, reference, say
 from tests.api.test_responses import ended
 from tests.fakes import Gate, ScriptedEngine, Step
 
@@ -25,12 +26,6 @@ TOOL_CALL: list[Step] = [
     [Delta(tool_calls=(ToolCallPiece(0, "call_1", "f", "{}"),))],
     [Delta(finish_reason="tool_calls")],
 ]
-
-
-async def say(front: Front, text: str, **others: Any) -> str:
-    """Return the id of a response to `text`."""
-    response: Response = await front.openai.responses.create(model=MODEL, input=text, **others)
-    return response.id
 
 
 async def test_a_response_continues_all_that_came_before(
@@ -77,13 +72,18 @@ async def test_a_streamed_and_a_background_response_continue_too(
     assert [content for _, content in asked(engine)][::2] == ["one", "two", "three"]
 
 
-@pytest.mark.parametrize("how", ["unknown", "unstored", "deleted"])
+@pytest.mark.parametrize("how", ["unknown", "unstored", "deleted", "a chat"])
 async def test_what_is_not_there_cannot_be_continued(front: Front, how: str) -> None:
     previous = "resp_unknown"
-    if how != "unknown":
+    if how in ("unstored", "deleted"):
         previous = await say(front, "one", store=how != "unstored")
     if how == "deleted":
         await front.openai.responses.delete(previous)
+    if how == "a chat":
+        chat = await front.openai.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "one"}], store=True
+        )
+        previous = chat.id
     with pytest.raises(openai.BadRequestError) as refused:
         await say(front, "two", previous_response_id=previous)
     assert refused.value.code == "previous_response_not_found"
@@ -97,68 +97,6 @@ async def test_a_running_response_cannot_be_continued_yet(
     running = await say(front, "one", background=True)
     with pytest.raises(openai.BadRequestError, match="cannot be continued"):
         await say(front, "two", previous_response_id=running)
-
-
-async def test_another_projects_response_cannot_be_continued(front: Front) -> None:
-    first = await say(front, "secret")
-    foreign = front.openai_as(await front.key_of_another_project())
-    with pytest.raises(openai.BadRequestError) as refused:
-        await foreign.responses.create(model=MODEL, input="tell", previous_response_id=first)
-    assert refused.value.code == "previous_response_not_found"
-
-
-async def test_a_deleted_response_stays_part_of_what_continues_it(
-    front: Front, engine: ScriptedEngine
-) -> None:
-    first = await say(front, "one")
-    second = await say(front, "two", previous_response_id=first)
-    await front.openai.responses.delete(first)
-    with pytest.raises(openai.NotFoundError):
-        await front.openai.responses.retrieve(first)
-    await say(front, "three", previous_response_id=second)
-    assert ("user", "one") in asked(engine)
-
-
-async def test_a_conversation_grows_with_each_response(
-    front: Front, engine: ScriptedEngine
-) -> None:
-    conversation = await front.openai.conversations.create(
-        items=[{"type": "message", "role": "user", "content": "zero"}]
-    )
-    for text in ("one", "two"):
-        await say(front, text, conversation=conversation.id, store=text == "one")
-    assert [content for _, content in asked(engine)] == ["zero", "one", "Hello.", "two"]
-    items = await front.openai.conversations.items.list(conversation.id, order="asc")
-    assert len(items.data) == 5
-
-
-async def test_a_background_response_adds_to_its_conversation_when_it_ends(front: Front) -> None:
-    conversation = await front.openai.conversations.create()
-    made = await front.openai.responses.create(
-        model=MODEL, input="one", conversation=conversation.id, background=True
-    )
-    assert made.conversation is not None
-    assert made.conversation.id == conversation.id
-    await ended(front, made.id)
-    items = await front.openai.conversations.items.list(conversation.id)
-    assert [item.type for item in items.data] == ["message", "message"]
-
-
-async def test_a_response_of_a_conversation_can_be_continued_by_its_id(
-    front: Front, engine: ScriptedEngine
-) -> None:
-    conversation = await front.openai.conversations.create(
-        items=[{"type": "message", "role": "user", "content": "zero"}]
-    )
-    first = await say(front, "one", conversation=conversation.id)
-    await say(front, "later", conversation=conversation.id)
-    await say(front, "two", previous_response_id=first)
-    assert [content for _, content in asked(engine)] == ["zero", "one", "Hello.", "two"]
-
-
-async def test_an_unknown_conversation_is_not_found(front: Front) -> None:
-    with pytest.raises(openai.NotFoundError):
-        await say(front, "one", conversation="conv_unknown")
 
 
 async def test_items_can_be_referred_to_by_their_ids(front: Front, engine: ScriptedEngine) -> None:
@@ -176,6 +114,23 @@ async def test_a_reference_to_nothing_is_refused(front: Front) -> None:
     reference: Any = [{"type": "item_reference", "id": "msg_nothing_0"}]
     with pytest.raises(openai.BadRequestError, match="'msg_nothing_0' not found"):
         await front.openai.responses.create(model=MODEL, input=reference)
+
+
+@pytest.mark.parametrize("how", ["twice", "after what it was said in", "under an id of its own"])
+async def test_an_item_is_in_an_input_once(front: Front, engine: ScriptedEngine, how: str) -> None:
+    first = await say(front, "one")
+    item = reference(await output_id(front, first))
+    items: Any = [item, item]
+    others: dict[str, str] = {}
+    if how == "after what it was said in":
+        items, others = [item, message("two")], {"previous_response_id": first}
+    elif how == "under an id of its own":
+        items = [message("one", id="msg_1"), message("two", id="msg_1")]
+    turns = len(engine.turns)
+    with pytest.raises(openai.BadRequestError, match="Duplicate item found") as refused:
+        await say(front, items, **others)
+    assert refused.value.param == "input"
+    assert len(engine.turns) == turns
 
 
 async def test_what_was_asked_is_listed_newest_first_with_its_history(front: Front) -> None:

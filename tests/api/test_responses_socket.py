@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from forebay.api.responses_socket import MAX_WAITING
 from forebay.core.errors import EngineFailed
-from forebay.dialects.turn import Turn
-from tests.api.conftest import MODEL, Front
-from tests.api.socket import connected
+from tests.api.conftest import MAX_BODY_BYTES, MODEL, Front
+from tests.api.response_calls import contents, say
+from tests.api.socket import connected, frame, unheard
 from tests.fakes import Gate, ScriptedEngine, says
-
-
-def asked(engine: ScriptedEngine) -> list[Any]:
-    """Return the contents of the last turn's messages."""
-    turn = engine.turns[-1]
-    assert isinstance(turn, Turn)
-    return [message["content"] for message in turn.messages]
 
 
 async def test_the_events_of_a_turn_come_as_frames(front: Front) -> None:
@@ -59,13 +50,13 @@ async def test_the_connection_holds_its_last_response(front: Front, engine: Scri
         first = (await socket.answer())["response"]["id"]
         socket.create(model=MODEL, input="two", store=False, previous_response_id=first)
         second = (await socket.answer())["response"]["id"]
-        assert asked(engine) == ["one", "Hello.", "two"]
+        assert contents(engine) == ["one", "Hello.", "two"]
         socket.create(model=MODEL, input="again", previous_response_id=first)
         refused = await socket.answer()
         assert refused["error"]["code"] == "previous_response_not_found"
         socket.create(model=MODEL, input="three", store=False, previous_response_id=second)
         assert (await socket.answer())["type"] == "response.completed"
-    assert asked(engine) == ["one", "Hello.", "two", "Hello.", "three"]
+    assert contents(engine) == ["one", "Hello.", "two", "Hello.", "three"]
 
 
 async def test_no_other_connection_sees_what_one_holds(front: Front) -> None:
@@ -95,7 +86,30 @@ async def test_a_warm_up_runs_nothing_and_gives_an_id_to_go_on_from(
         assert (warm["output"], engine.turns) == ([], [])
         socket.create(model=MODEL, input="go", previous_response_id=warm["id"], store=False)
         await socket.answer()
-    assert asked(engine) == ["context", "go"]
+    assert contents(engine) == ["context", "go"]
+
+
+async def test_a_warm_up_needs_no_input(front: Front, engine: ScriptedEngine) -> None:
+    async with connected(front.service.app) as socket:
+        socket.create(model=MODEL, input=[], instructions="Be brief.", generate=False, store=False)
+        warm = (await socket.answer())["response"]
+        socket.create(model=MODEL, input="go", previous_response_id=warm["id"])
+        assert (await socket.answer())["type"] == "response.completed"
+    assert contents(engine) == ["go"]
+
+
+async def test_a_warm_up_that_is_stored_is_looked_up_and_continued_elsewhere(
+    front: Front, engine: ScriptedEngine
+) -> None:
+    async with connected(front.service.app) as socket:
+        socket.create(model=MODEL, input="context", generate=False)
+        warm = (await socket.answer())["response"]
+        socket.create(model=MODEL, input="go", previous_response_id=warm["id"])
+        second = (await socket.answer())["response"]["id"]
+    found = await front.http.get(f"/v1/responses/{warm['id']}")
+    assert found.json() == warm
+    await say(front, "more", previous_response_id=second)
+    assert contents(engine) == ["context", "go", "Hello.", "more"]
 
 
 async def test_a_tools_result_for_an_unknown_call_fails_the_turn(front: Front) -> None:
@@ -157,3 +171,42 @@ async def test_too_many_messages_at_once_are_refused(front: Front, engine: Scrip
         for _ in range(MAX_WAITING + 1):
             socket.create(model=MODEL, input="more")
         assert (await socket.answer())["status"] == 429
+
+
+async def test_too_much_at_once_is_refused_until_some_of_it_is_answered(
+    front: Front, engine: ScriptedEngine
+) -> None:
+    gate = Gate()
+    engine.queue.append([gate, *says("ok")])
+    large = "x" * (MAX_BODY_BYTES // 2 + 1)
+    async with connected(front.service.app) as socket:
+        socket.create(model=MODEL, input="hi")
+        await gate.reached.wait()
+        socket.create(model=MODEL, input=large)
+        socket.create(model=MODEL, input=large)
+        socket.create(model=MODEL, input="refused")
+        assert (await socket.answer())["status"] == 429
+        gate.open()
+        for _ in range(3):
+            assert (await socket.answer())["type"] == "response.completed"
+        socket.create(model=MODEL, input="taken")
+        assert (await socket.answer())["type"] == "response.completed"
+    assert engine.prompts == ["hi", large, large, "taken"]
+
+
+async def test_a_connection_on_which_no_refusal_can_be_sent_ends(front: Front) -> None:
+    await unheard(front.service.app, frame("nonsense"))
+
+
+async def test_a_turn_whose_events_cannot_be_sent_ends_with_its_connection(
+    front: Front, engine: ScriptedEngine
+) -> None:
+    engine.queue.append([*says("Hel")[:1], Gate()])
+    await unheard(front.service.app, frame({"type": "response.create", "model": MODEL}))
+    assert (engine.in_flight, len(engine.cancelled)) == (0, 1)
+
+
+async def test_a_caller_that_hears_no_refusal_may_still_leave(front: Front) -> None:
+    create = frame({"type": "response.create", "model": MODEL})
+    leave = {"type": "websocket.disconnect", "code": 1006}
+    await unheard(front.service.app, *[create] * (MAX_WAITING + 1), leave)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from forebay.core.errors import InvalidParameter
 from forebay.dialects.responses_history import (
     continued,
     given_items,
     input_items,
     references,
+    refuse_repeated,
     resolved,
     response_of,
 )
@@ -62,3 +66,22 @@ def test_an_items_id_tells_its_response() -> None:
     assert response_of("fc_abc_i12") == "resp_abc"
     for strange in ("msg_mine", "x", "", "msg__1", "msg_a_b", "msg_a_99999999"):
         assert response_of(strange) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "own"),
+    [
+        ([], [{**MESSAGE, "id": "msg_1"}, {**MESSAGE, "id": "msg_1"}]),
+        ([{**MESSAGE, "id": "msg_1"}], [{**MESSAGE, "id": "msg_1"}]),
+    ],
+)
+def test_an_id_is_refused_where_another_item_has_it(
+    before: list[JsonObject], own: list[JsonObject]
+) -> None:
+    with pytest.raises(InvalidParameter, match="Duplicate item found with id msg_1"):
+        refuse_repeated({"input": own}, before)
+
+
+def test_items_without_ids_may_be_alike() -> None:
+    refuse_repeated({"input": [MESSAGE, MESSAGE, {**MESSAGE, "id": ""}]}, [MESSAGE])
+    refuse_repeated({"input": "hi"}, [MESSAGE])

@@ -43,6 +43,10 @@ ALL_KINDS = [
 ]
 
 
+TOKEN: JsonObject = {"token": "a", "logprob": -0.5, "bytes": None, "top_logprobs": []}
+OTHER_TOKEN: JsonObject = {**TOKEN, "token": "other"}
+
+
 def stream(deltas: list[Delta], outcome: Outcome | None = None) -> list[Event]:
     return events(streamed(DIALECT, CALL, deltas, outcome))
 
@@ -53,6 +57,12 @@ def helped(deltas: list[Delta], outcome: Outcome | None = None) -> ParsedRespons
         client.responses.stream(model="m", input="hi") as read,
     ):
         return read.get_final_response()
+
+
+def done_items(found: list[Event]) -> list[Any]:
+    """Return the finished items, in the order of the output."""
+    done = [event for event in found if event["type"] == "response.output_item.done"]
+    return [event["item"] for event in sorted(done, key=lambda event: int(event["output_index"]))]
 
 
 def types(found: list[Event]) -> list[str]:
@@ -130,9 +140,7 @@ def test_the_last_event_shows_what_the_final_object_shows() -> None:
 
 def test_finished_items_are_those_of_the_final_object() -> None:
     found = stream(ALL_KINDS)
-    done = [event for event in found if event["type"] == "response.output_item.done"]
-    done.sort(key=lambda event: event["output_index"])
-    assert [event["item"] for event in done] == found[-1]["response"]["output"]
+    assert done_items(found) == found[-1]["response"]["output"]
 
 
 def test_the_first_events_show_a_response_in_progress() -> None:
@@ -172,13 +180,27 @@ def test_an_answer_without_any_output_is_a_whole_stream() -> None:
 
 
 def test_logprobs_are_streamed_with_their_text() -> None:
-    token: JsonObject = {"token": "a", "logprob": -0.5, "bytes": None, "top_logprobs": []}
-    found = stream([Delta(text="a", logprobs=(token,)), *text("b")])
-    expected = [token | {"bytes": [97]}]
+    found = stream([Delta(text="a", logprobs=(TOKEN,)), *text("b")])
+    expected = [TOKEN | {"bytes": [97]}]
     deltas = [event for event in found if event["type"].endswith("output_text.delta")]
     assert [event["logprobs"] for event in deltas] == [expected, []]
     done = next(event for event in found if event["type"].endswith("output_text.done"))
     assert done["logprobs"] == expected
+
+
+@pytest.mark.parametrize("later", [[], text("b")], ids=["at the end", "before more text"])
+def test_the_logprobs_of_a_refusal_are_shown_nowhere(later: list[Delta]) -> None:
+    deltas = [Delta(text="a", logprobs=(TOKEN,)), Delta(refusal="no", logprobs=(OTHER_TOKEN,))]
+    found = stream([*deltas, *later])
+    assert "other" not in str(found)
+    assert done_items(found) == found[-1]["response"]["output"]
+
+
+def test_logprobs_that_come_behind_their_text_are_shown_with_it() -> None:
+    found = stream([Delta(text="a", logprobs=(TOKEN,)), Delta(logprobs=(OTHER_TOKEN,))])
+    (item,) = done_items(found)
+    assert [token["token"] for token in item["content"][0]["logprobs"]] == ["a", "other"]
+    assert found[-1]["response"]["output"] == [item]
 
 
 def test_a_refusal_is_streamed_as_a_part_of_the_message() -> None:
@@ -216,22 +238,20 @@ def test_a_stream_is_not_closed_before_its_answer_has_ended(status: RequestStatu
         DIALECT.writer(CALL).close(Outcome(status=status))
 
 
+PIECE = st.text(min_size=1, max_size=3)
+LOGPROBS = st.sampled_from([(), (TOKEN,), (TOKEN, OTHER_TOKEN)])
+CALL_PIECE = st.builds(ToolCallPiece, st.just(0), st.none(), st.just("f"), st.text(max_size=3))
 PIECES = st.one_of(
-    st.builds(lambda piece: Delta(text=piece), st.text(min_size=1, max_size=3)),
-    st.builds(lambda piece: Delta(reasoning=piece), st.text(min_size=1, max_size=3)),
-    st.builds(lambda piece: Delta(refusal=piece), st.text(min_size=1, max_size=3)),
-    st.builds(
-        lambda index, piece: Delta(tool_calls=(ToolCallPiece(index, None, "f", piece),)),
-        st.just(0),
-        st.text(max_size=3),
-    ),
+    st.builds(Delta, text=PIECE, logprobs=LOGPROBS),
+    st.builds(Delta, reasoning=PIECE, logprobs=LOGPROBS),
+    st.builds(Delta, refusal=PIECE, logprobs=LOGPROBS),
+    st.builds(Delta, tool_calls=st.tuples(CALL_PIECE), logprobs=LOGPROBS),
+    st.builds(Delta, logprobs=LOGPROBS),
 )
 
 
 @given(st.lists(PIECES, max_size=8))
 def test_whatever_the_order_the_items_agree_with_the_final_object(deltas: list[Delta]) -> None:
     found = stream(deltas)
-    final = found[-1]["response"]["output"]
-    done = {e["output_index"]: e["item"] for e in found if e["type"].endswith("item.done")}
-    assert [done[index] for index in range(len(done))] == final
+    assert done_items(found) == found[-1]["response"]["output"]
     assert all(b["sequence_number"] == a["sequence_number"] + 1 for a, b in pairwise(found))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from forebay.core.errors import InvalidParameter
 from forebay.dialects.responses import ResponsesDialect
 from forebay.dialects.tool_names import ToolName, tool_names
 from forebay.dialects.turn import JsonObject
@@ -17,6 +20,14 @@ BODY: JsonObject = {
     "input": "hi",
     "tools": [{"type": "namespace", "name": "agents", "tools": [FUNCTION, CUSTOM]}, FUNCTION],
 }
+
+
+def function(name: str) -> JsonObject:
+    return {**FUNCTION, "name": name}
+
+
+def namespace(name: str, *tools: JsonObject) -> JsonObject:
+    return {"type": "namespace", "name": name, "tools": list(tools)}
 
 
 def names(turn: Any) -> list[str]:
@@ -76,3 +87,39 @@ def test_a_choice_may_name_a_tool_in_its_namespace() -> None:
     choice = {"type": "function", "name": "spawn", "namespace": "agents"}
     turn, _ = DIALECT.parse({**BODY, "tool_choice": choice})
     assert turn.tool_choice == {"type": "function", "function": {"name": "agents__spawn"}}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "left"),
+    [
+        ([{"type": "function", "name": "spawn", "namespace": "agents"}], ["agents__spawn"]),
+        ([{"type": "custom", "name": "patch", "namespace": "agents"}], ["agents__patch"]),
+        ([{"type": "function", "name": "spawn"}], ["spawn"]),
+    ],
+)
+def test_tools_may_be_allowed_in_their_namespaces(
+    allowed: list[JsonObject], left: list[str]
+) -> None:
+    choice = {"type": "allowed_tools", "mode": "auto", "tools": allowed}
+    turn, _ = DIALECT.parse({**BODY, "tool_choice": choice})
+    assert names(turn) == left
+
+
+def test_a_tool_is_not_allowed_by_its_name_in_another_namespace() -> None:
+    allowed = [{"type": "function", "name": "spawn", "namespace": "others"}]
+    choice = {"type": "allowed_tools", "mode": "auto", "tools": allowed}
+    with pytest.raises(InvalidParameter, match="others__spawn"):
+        DIALECT.parse({**BODY, "tool_choice": choice})
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        [function("a__b"), namespace("a", function("b"))],
+        [namespace("a", function("b__c")), namespace("a__b", function("c"))],
+    ],
+)
+def test_tools_that_the_engine_could_not_tell_apart_are_refused(tools: list[JsonObject]) -> None:
+    with pytest.raises(InvalidParameter, match="Two tools") as refused:
+        DIALECT.parse({**BODY, "tools": tools})
+    assert refused.value.param == "tools"

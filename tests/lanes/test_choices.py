@@ -7,13 +7,14 @@ from contextlib import aclosing
 
 import pytest
 
-from forebay.core.errors import EngineFailed
+from forebay.core.errors import EngineFailed, Overloaded
 from forebay.core.money import Usage
 from forebay.dialects.answer import Answer
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.turn import Turn
 from forebay.lanes.admission import Accepted
 from forebay.lanes.billing import usage_of
+from forebay.lanes.turns import Turns
 from tests.fakes import Gate, ScriptedEngine, says
 from tests.lanes.house import CALLER, House
 
@@ -28,8 +29,10 @@ def three_choices(house: House) -> Accepted:
     return house.admission.admit(DialectName.CHAT, body, CALLER)
 
 
-async def run(house: House, answer: Answer) -> None:
-    stream = house.turns.stream(three_choices(house), answer, max_wait_s=1.0)
+async def run(
+    house: House, answer: Answer, *, turns: Turns | None = None, max_wait_s: float = 1.0
+) -> None:
+    stream = (turns or house.turns).stream(three_choices(house), answer, max_wait_s=max_wait_s)
     async with aclosing(stream) as running:
         async for _ in running:
             pass
@@ -59,6 +62,27 @@ async def test_choices_never_take_more_than_the_replicas_slots(
     await running
     assert len(engine.turns) == 3
     assert house.replica.in_flight == 0
+
+
+async def test_later_choices_wait_for_slots_when_the_first_has_one(house: House) -> None:
+    house.replica.slots = 1
+    answer = Answer()
+    await run(house, answer, max_wait_s=0.0)
+    assert [choice.text for choice in answer.choices] == ["Hello."] * 3
+
+
+async def test_later_choices_do_not_wait_for_ever(house: House, engine: ScriptedEngine) -> None:
+    house.replica.slots = 1
+    engine.queue.append([Gate()])
+    impatient = Turns(
+        house.dispatcher,
+        images=house.images,
+        on_trouble=house.troubled.append,
+        later_choice_wait_s=0.01,
+    )
+    with pytest.raises(Overloaded):
+        await run(house, Answer(), turns=impatient, max_wait_s=0.0)
+    assert engine.in_flight == house.replica.in_flight == 0
 
 
 async def test_a_prompt_is_counted_once_and_every_answer(house: House) -> None:

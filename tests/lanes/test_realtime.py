@@ -250,3 +250,18 @@ async def taken(house: House) -> Taken:
             for _ in range(house.replica.slots)
         ]
     )
+
+
+async def test_a_prepared_response_is_kept_and_runs_and_costs_nothing(house: House) -> None:
+    accepted = house.admit(store=True)
+    events = await house.realtime().prepare(accepted)
+    request = await house.kept(accepted.call.id)
+    assert request.status is RequestStatus.COMPLETED
+    assert request.answer is not None and request.answer in events
+    assert (house.engine.turns, await house.charges()) == ([], (0, 0))
+
+
+async def test_a_prepared_response_that_is_not_to_be_stored_is_not_kept(house: House) -> None:
+    accepted = house.admit()
+    await house.realtime().prepare(accepted)
+    assert await house.store.requests.get(DEFAULT_PROJECT, accepted.call.id) is None

@@ -55,3 +55,22 @@ def test_a_text_is_always_sealed_alike_and_by_each_secret_differently() -> None:
 )
 def test_what_was_not_sealed_here_is_not_unsealed(foreign: str) -> None:
     assert CIPHER.unseal(foreign) is None
+
+
+def test_each_project_opens_its_own_seals_and_no_others() -> None:
+    mine, theirs = CIPHER.within("proj_mine"), CIPHER.within("proj_theirs")
+    assert mine.unseal(mine.seal("a")) == "a"
+    for sealed, other in (
+        (mine.seal("a"), theirs),
+        (mine.seal("a"), CIPHER),
+        (CIPHER.seal("a"), mine),
+        (OTHER.within("proj_mine").seal("a"), mine),
+        (mine.seal("a"), mine.within("proj_theirs")),
+    ):
+        assert other.unseal(sealed) is None
+
+
+def test_a_text_is_always_sealed_alike_within_a_project() -> None:
+    again = TextCipher(b"one secret").within("proj_mine")
+    assert CIPHER.within("proj_mine").seal("a") == again.seal("a")
+    assert CIPHER.within("proj_theirs").seal("a") != again.seal("a")

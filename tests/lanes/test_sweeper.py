@@ -7,10 +7,13 @@ import pytest
 from forebay.core.clock import after
 from forebay.core.lanes import Lane
 from forebay.core.projects import DEFAULT_PROJECT
-from forebay.lanes.sweeper import Sweeper
+from forebay.core.requests import RequestStatus
+from forebay.dialects.dialect import DialectName
+from forebay.dialects.turn import JsonObject
+from forebay.lanes.sweeper import HIDDEN_KEEP_S, Sweeper
 from forebay.store.database import StoreFailed
 from tests.fakes import START
-from tests.lanes.house import House, running
+from tests.lanes.house import CALLER, House, running
 from tests.store.makers import completed, new_file, new_request
 
 KEEP_S = 600.0
@@ -56,18 +59,61 @@ async def test_an_unstored_response_that_still_waits_stays(house: House) -> None
     assert await house.store.requests.get(DEFAULT_PROJECT, request_id) is not None
 
 
+async def test_an_unstored_response_stays_for_what_waits_to_continue_it(house: House) -> None:
+    first = await ended(house, is_stored=False)
+    body: JsonObject = {"model": "tiny", "input": "and?", "background": True}
+    body["previous_response_id"] = first
+    context = await house.contexts.of(CALLER, body)
+    accepted = house.admission.admit(DialectName.RESPONSES, body, CALLER, context=context)
+    waiting = str((await house.background.submit(accepted))["id"])
+    house.clock.move(KEEP_S)
+    await sweeper(house).sweep()
+    async with running(house.worker.run):
+        assert (await house.ended(waiting)).status is RequestStatus.COMPLETED
+    await sweeper(house).sweep()
+    assert await house.store.requests.get(DEFAULT_PROJECT, first) is None
+
+
 async def test_what_its_caller_deleted_stays_until_nothing_continues_it(house: House) -> None:
     stored = house.store.stored_requests
     for id, previous_id in (("resp_1", None), ("resp_2", "resp_1")):
         request = new_request(id, lane=Lane.REALTIME, previous_id=previous_id)
         await house.store.requests.store_settled(request, completed())
     await stored.delete(DEFAULT_PROJECT, "resp_1")
+    house.clock.move(HIDDEN_KEEP_S)
     await sweeper(house).sweep()
     assert len(await stored.chain(DEFAULT_PROJECT, "resp_2")) == 2
     await stored.delete(DEFAULT_PROJECT, "resp_2")
+    house.clock.move(HIDDEN_KEEP_S)
+    await sweeper(house).sweep()
     await sweeper(house).sweep()
     # Nothing is left that could be swept.
-    assert await stored.delete_hidden() == 0
+    assert await stored.delete_hidden(hidden_before=house.clock.now()) == 0
+
+
+async def test_what_its_caller_deleted_stays_for_a_turn_that_may_be_continuing_it(
+    house: House,
+) -> None:
+    stored = house.store.stored_requests
+    first = new_request("resp_1", lane=Lane.REALTIME)
+    await house.store.requests.store_settled(first, completed())
+    await stored.delete(DEFAULT_PROJECT, "resp_1")
+    house.clock.move(HIDDEN_KEEP_S - 1)
+    await sweeper(house).sweep()
+    second = new_request("resp_2", lane=Lane.REALTIME, previous_id="resp_1")
+    await house.store.requests.store_settled(second, completed())
+    assert len(await stored.chain(DEFAULT_PROJECT, "resp_2")) == 2
+
+
+async def test_what_its_caller_deleted_goes_an_hour_later(house: House) -> None:
+    stored = house.store.stored_requests
+    request = new_request("resp_1", lane=Lane.REALTIME)
+    await house.store.requests.store_settled(request, completed())
+    await stored.delete(DEFAULT_PROJECT, "resp_1")
+    house.clock.move(HIDDEN_KEEP_S)
+    await sweeper(house).sweep()
+    # Nothing is left that could be swept.
+    assert await stored.delete_hidden(hidden_before=house.clock.now()) == 0
 
 
 async def test_an_expired_file_goes_with_its_blob(house: House) -> None:

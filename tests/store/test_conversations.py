@@ -13,6 +13,7 @@ from forebay.core.lanes import Lane
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import encode
 from forebay.store.conversations import Appended
 from forebay.store.database import StoreFailed
 from forebay.store.requests import Settlement
@@ -253,3 +254,17 @@ async def test_turns_that_end_together_do_not_mix_their_items(store: Store) -> N
     expected = [(f"{turn}_asked", f"{turn}_said") for turn in turns]
     expected += [(f"{turn}_1", f"{turn}_2") for turn in turns]
     assert sorted(pairs) == sorted(expected)
+
+
+async def test_a_conversation_is_as_large_as_its_items_and_for_its_project_alone(
+    store: Store,
+) -> None:
+    small = await store.conversations.create(DEFAULT_PROJECT, metadata={}, items=[item("a")])
+    large = await store.conversations.create(
+        DEFAULT_PROJECT, metadata={}, items=[item("a"), item("b", "hi" + "ü" * 1000)]
+    )
+    one = await store.conversations.size_bytes(DEFAULT_PROJECT, small.id)
+    assert one == len(encode(item("a")))
+    two = await store.conversations.size_bytes(DEFAULT_PROJECT, large.id)
+    assert two == 2 * one + 2000
+    assert await store.conversations.size_bytes(OTHER_PROJECT, large.id) == 0

@@ -55,7 +55,6 @@ def plan(connection: sqlite3.Connection, name: str) -> list[str]:
         ("delete_unstored_requests", "request_unstored"),
         ("delete_hidden_requests", "request_hidden"),
         ("delete_hidden_requests", "request_continued"),
-        ("delete_request", "request_continued"),
         ("list_stored_requests_oldest_first", "request_listing"),
         ("list_stored_requests_newest_first", "request_listing"),
         ("list_conversation_items_oldest_first", "conversation_item_order"),
@@ -85,6 +84,16 @@ async def test_a_hot_query_uses_its_index_and_sorts_nothing(
     steps = plan(schema, query)
     assert any(f"INDEX {index} " in f"{step} " for step in steps), steps
     assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
+async def test_a_listing_chooses_by_its_index_alone(schema: sqlite3.Connection, order: str) -> None:
+    steps = plan(schema, f"list_stored_requests_{order}")
+    searches = [step for step in steps if step.startswith(("SEARCH request", "SCAN request"))]
+    shown, chosen = searches
+    # Only those that are chosen are read, with their large bodies.
+    assert shown.endswith("(id=?)"), steps
+    assert "COVERING INDEX request_listing" in chosen, steps
 
 
 async def test_what_is_claimed_is_found_without_reading_other_requests(

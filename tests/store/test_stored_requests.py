@@ -12,7 +12,7 @@ from forebay.core.projects import DEFAULT_PROJECT
 from forebay.store.store import Store
 from forebay.store.stored_requests import StoredAnswer
 from tests.conftest import OTHER_PROJECT
-from tests.fakes import START
+from tests.fakes import START, ManualClock
 from tests.store.makers import (
     charge_count,
     claimed,
@@ -38,6 +38,10 @@ async def chat(store: Store, id: str, **others: Any) -> None:
 async def chain(store: Store, id: str, project_id: str = DEFAULT_PROJECT) -> list[str]:
     """Return the ids of a request and those it continues."""
     return [request.id for request in await store.stored_requests.chain(project_id, id)]
+
+
+async def is_within(store: Store, id: str, max_bytes: int) -> bool:
+    return await store.stored_requests.is_chain_within(DEFAULT_PROJECT, id, max_bytes)
 
 
 async def page(store: Store, project_id: str = DEFAULT_PROJECT, **others: Any) -> list[str]:
@@ -104,6 +108,24 @@ async def test_a_chain_whose_beginning_was_never_kept_tells_it(store: Store) -> 
     assert only.previous_id == "resp_1"
 
 
+async def test_a_chain_is_as_large_as_all_its_bodies_and_answers(store: Store) -> None:
+    await ended(store, "resp_1", body=b"b" * 1000)
+    await ended(store, "resp_2", previous_id="resp_1", body="ü".encode() * 1000)
+    await enqueue(store, "resp_3", previous_id="resp_2", body=b"b" * 500)
+    size = 1000 + 2000 + 500 + 2 * len(b'{"id":"resp_1"}')
+    assert await is_within(store, "resp_3", size)
+    assert not await is_within(store, "resp_3", size - 1)
+    await deleted(store, "resp_1")
+    assert not await is_within(store, "resp_3", size - 1)
+
+
+async def test_of_another_project_no_chain_has_a_size(store: Store) -> None:
+    await ended(store, "resp_1", project_id=OTHER_PROJECT, body=b"b" * 1000)
+    await ended(store, "resp_2", previous_id="resp_1", body=b"b")
+    assert await is_within(store, "resp_1", 0)
+    assert await is_within(store, "resp_2", 100)
+
+
 async def test_a_chain_stays_within_its_project(store: Store) -> None:
     await ended(store, "resp_1", project_id=OTHER_PROJECT)
     await ended(store, "resp_2", previous_id="resp_1")
@@ -136,15 +158,50 @@ async def test_what_is_continued_is_gone_for_its_caller_when_deleted(store: Stor
     assert not await deleted(store, "resp_1")
 
 
-async def test_what_was_hidden_goes_when_nothing_continues_it_any_more(store: Store) -> None:
+async def test_what_was_hidden_goes_when_nothing_continues_it_any_more(
+    store: Store, clock: ManualClock
+) -> None:
     await ended(store, "resp_1")
     await ended(store, "resp_2", previous_id="resp_1")
     await ended(store, "resp_3", previous_id="resp_2")
     assert await deleted(store, "resp_1") and await deleted(store, "resp_2")
-    assert await store.stored_requests.delete_hidden() == 0
+    now = clock.now()
+    assert await store.stored_requests.delete_hidden(hidden_before=now) == 0
     assert await deleted(store, "resp_3")
     # The last link of what is hidden goes first.
-    assert [await store.stored_requests.delete_hidden() for _ in range(3)] == [1, 1, 0]
+    swept = [await store.stored_requests.delete_hidden(hidden_before=now) for _ in range(4)]
+    assert swept == [1, 1, 1, 0]
+
+
+async def test_what_nothing_continues_is_hidden_first_and_gone_later(
+    store: Store, clock: ManualClock
+) -> None:
+    await ended(store, "resp_1")
+    assert await deleted(store, "resp_1")
+    early = after(clock.now(), -1)
+    assert await store.stored_requests.delete_hidden(hidden_before=early) == 0
+    # A turn that began before the deletion ends after it.
+    await ended(store, "resp_2", previous_id="resp_1")
+    assert await chain(store, "resp_2") == ["resp_1", "resp_2"]
+    assert await store.stored_requests.delete_hidden(hidden_before=clock.now()) == 0
+
+
+async def test_what_was_never_deleted_is_not_swept(store: Store, clock: ManualClock) -> None:
+    await ended(store, "resp_1")
+    clock.move(10**9)
+    assert await store.stored_requests.delete_hidden(hidden_before=clock.now()) == 0
+    assert await chain(store, "resp_1") == ["resp_1"]
+
+
+async def test_an_unstored_one_stays_until_what_continues_it_has_ended(store: Store) -> None:
+    await ended(store, "resp_1", is_stored=False)
+    await enqueue(store, "resp_2", previous_id="resp_1")
+    end = after(START, 9)
+    assert await store.stored_requests.delete_unstored(finished_before=end) == 0
+    running = await claimed(store)
+    assert await store.stored_requests.delete_unstored(finished_before=end) == 0
+    await store.requests.settle(running, completed())
+    assert await store.stored_requests.delete_unstored(finished_before=end) == 1
 
 
 async def test_an_unstored_one_is_forgotten_a_while_after_its_end(store: Store) -> None:

@@ -147,6 +147,7 @@ def _sockets(rooms: Rooms) -> dict[str, ASGIApp]:
         contexts=rooms.contexts,
         realtime=rooms.realtime,
         new_id=rooms.new_id,
+        max_bytes=rooms.max_body_bytes,
     )
     return {PATHS[DialectName.RESPONSES]: responses}
 

@@ -31,14 +31,26 @@ async def whole_body(headers: Headers, receive: Receive, limits: BodyLimits) -> 
     with _Patience(limits.timeout_s):
         message = await receive()
         body: bytes = message.get("body", b"")
-        while _has_more(message):
-            if len(body) > limits.max_bytes:
-                break
-            message = await receive()
-            body += message.get("body", b"")
+        if _has_more(message):
+            body = await _joined(body, receive, limits.max_bytes)
     if len(body) > limits.max_bytes:
         raise BodyTooLarge(limits.max_bytes)
     return body
+
+
+async def _joined(first: bytes, receive: Receive, max_bytes: int) -> bytes:
+    """Return the body that begins so, or the beginning of one that is too large.
+
+    Joined once: to add each small piece to all before it would stop the event loop for seconds.
+    """
+    pieces, size_bytes, is_whole = [first], len(first), False
+    while not is_whole and size_bytes <= max_bytes:
+        message = await receive()
+        is_whole = not _has_more(message)
+        piece: bytes = message.get("body", b"")
+        pieces.append(piece)
+        size_bytes += len(piece)
+    return b"".join(pieces)
 
 
 async def body_pieces(receive: Receive, *, timeout_s: float) -> AsyncIterator[bytes]:

@@ -99,7 +99,8 @@ class Connection:
         await self._send({"type": "http.response.body", "body": events, "more_body": True})
 
     async def end_events(self) -> None:
-        """End the event stream."""
+        """End the event stream; no comment may come behind its end."""
+        self.unwatch()
         await self._send({"type": "http.response.body", "body": b""})
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -23,11 +23,9 @@ from forebay.core.errors import (
     UnsupportedParameter,
 )
 from forebay.core.ids import NewId
-from forebay.core.requests import RequestStatus
-from forebay.dialects.dialect import Call, DialectName, Outcome
+from forebay.dialects.dialect import Call, DialectName
 from forebay.dialects.errors import openai_error
 from forebay.dialects.responses_history import input_items, output_of
-from forebay.dialects.responses_stream import ResponsesWriter
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import decode_object, encode, payloads
 from forebay.lanes.admission import Accepted, Admission, Context
@@ -36,6 +34,7 @@ from forebay.lanes.realtime import Realtime
 
 MAX_AGE_S = 3600.0
 MAX_WAITING = 16
+CANCEL_AGAIN_S = 1.0
 
 _ENDED_WELL = (b'{"type":"response.completed"', b'{"type":"response.incomplete"')
 
@@ -60,7 +59,10 @@ OPERATIONS = (
 
 
 class ResponsesSocket:
-    """The WebSocket of `/v1/responses`, as an ASGI application."""
+    """The WebSocket of `/v1/responses`, as an ASGI application.
+
+    What waits on one connection is at most some messages, and not much more than `max_bytes`.
+    """
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class ResponsesSocket:
         contexts: Contexts,
         realtime: Realtime,
         new_id: NewId,
+        max_bytes: int,
         max_age_s: float = MAX_AGE_S,
     ) -> None:
         self.keys = keys
@@ -77,6 +80,7 @@ class ResponsesSocket:
         self.contexts = contexts
         self.realtime = realtime
         self.new_id = new_id
+        self.max_bytes = max_bytes
         self.max_age_s = max_age_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,6 +97,10 @@ class ResponsesSocket:
         await _Session(self, scope, receive, send).run()
 
 
+class _CallerLeft(Exception):
+    """There is nobody to send anything to."""
+
+
 class _Session:
     """One connection: what it holds, and the turns that wait for theirs."""
 
@@ -102,21 +110,28 @@ class _Session:
         self._receive = receive
         self._send = send
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
+        self._waiting_bytes = 0
         self._held: dict[str, list[JsonObject]] = {}
 
     async def run(self) -> None:
         """Answer messages until the caller leaves or the connection is too old."""
-        answering = asyncio.create_task(self._answer_all())
+        tasks = [asyncio.create_task(each()) for each in (self._read_all, self._answer_all)]
         try:
-            async with asyncio.timeout(self._socket.max_age_s):
-                await self._read_all()
-        except TimeoutError:
-            await self._refuse(ConnectionTooOld(self._socket.max_age_s))
-            await self._send({"type": "websocket.close", "code": NORMAL_CLOSE})
+            ended, _ = await asyncio.wait(
+                tasks, timeout=self._socket.max_age_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not ended:
+                with suppress(_CallerLeft):
+                    await self._refuse(ConnectionTooOld(self._socket.max_age_s))
+                    await self._send({"type": "websocket.close", "code": NORMAL_CLOSE})
         finally:
-            # Who has left wants no answer: its turn ends in the engine, too.
-            answering.cancel()
-            await asyncio.wait((answering,))
+            # Who has left wants no answer: its turn ends in the engine, too. A turn that is being
+            # charged swallows one cancellation.
+            left = set(tasks)
+            while left:
+                for task in left:
+                    task.cancel()
+                _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
     async def _read_all(self) -> None:
         while True:
@@ -124,24 +139,32 @@ class _Session:
             if message["type"] == "websocket.disconnect":
                 return
             text = message.get("bytes") or (message.get("text") or "").encode()
-            try:
-                self._waiting.put_nowait(text)
-            except asyncio.QueueFull:
-                # Not waited for: whoever waits here does not see the caller leave.
-                await self._refuse(Overloaded(f"{MAX_WAITING} messages are waiting already"))
+            # Not waited for: whoever waits here does not see the caller leave.
+            is_full = self._waiting.full() or self._waiting_bytes > self._socket.max_bytes
+            if is_full:
+                with suppress(_CallerLeft):
+                    await self._refuse(Overloaded("too many messages are waiting already"))
+                continue
+            self._waiting_bytes += len(text)
+            self._waiting.put_nowait(text)
 
     async def _answer_all(self) -> None:
-        while True:
-            text = await self._waiting.get()
-            try:
-                await self._answer(text)
-            except ForebayError as error:
-                await self._refuse(error)
-            except OSError:
-                return  # the caller has left
-            except Exception:
-                log.exception("turn on a websocket broke")
-                await self._refuse(ForebayError("The server had an error processing your request."))
+        with suppress(_CallerLeft):
+            while True:
+                await self._answer_next()
+
+    async def _answer_next(self) -> None:
+        text = await self._waiting.get()
+        self._waiting_bytes -= len(text)
+        try:
+            await self._answer(text)
+        except ForebayError as error:
+            await self._refuse(error)
+        except _CallerLeft:
+            raise
+        except Exception:
+            log.exception("turn on a websocket broke")
+            await self._refuse(ForebayError("The server had an error processing your request."))
 
     async def _answer(self, text: bytes) -> None:
         body = _body_of(decode_object(text))
@@ -175,9 +198,7 @@ class _Session:
 
     async def _prepare(self, accepted: Accepted, context: Context | None) -> None:
         """Answer with nothing but an id, from which the next turn goes on."""
-        writer = ResponsesWriter(accepted.call)
-        done = Outcome(status=RequestStatus.COMPLETED, finished_at=accepted.call.created_at)
-        for payload in payloads(writer.open() + writer.close(done)):
+        for payload in payloads(await self._socket.realtime.prepare(accepted)):
             await self._say(payload)
         self._hold(accepted.call, context, {})
 
@@ -195,7 +216,10 @@ class _Session:
         await self._say(encode(frame))
 
     async def _say(self, payload: bytes) -> None:
-        await self._send({"type": "websocket.send", "text": payload.decode()})
+        try:
+            await self._send({"type": "websocket.send", "text": payload.decode()})
+        except OSError:
+            raise _CallerLeft from None
 
     def _header(self, name: bytes) -> str | None:
         for key, value in self._headers:

@@ -143,6 +143,10 @@ class ChatDialect:
 
     name = DialectName.CHAT
 
+    def within(self, project_id: str) -> ChatDialect:
+        """Return the dialect for one project's calls: nothing is sealed in them."""
+        return self
+
     def id_prefix(self) -> str:
         """Return the prefix of completion ids."""
         return "chatcmpl-"

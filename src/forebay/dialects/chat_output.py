@@ -72,6 +72,8 @@ class ChatWriter:
 
     def write(self, deltas: list[Delta]) -> bytes:
         """Return a chunk for each delta that carries output."""
+        if len(deltas) == 1:
+            return self._piece(deltas[0])
         return b"".join([self._piece(delta) for delta in deltas])
 
     def close(self, outcome: Outcome) -> bytes:

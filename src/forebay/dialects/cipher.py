@@ -11,6 +11,10 @@ class Cipher(Protocol):
     Sealing is deterministic: a stream and the final object show the same.
     """
 
+    def within(self, project_id: str) -> Cipher:
+        """Return the cipher of one project, which opens no other's seals."""
+        ...
+
     def seal(self, text: str) -> str:
         """Return the text, sealed, in characters that any JSON string can carry."""
         ...

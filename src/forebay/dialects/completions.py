@@ -88,6 +88,10 @@ class CompletionsDialect:
 
     name = DialectName.COMPLETIONS
 
+    def within(self, project_id: str) -> CompletionsDialect:
+        """Return the dialect for one project's calls: nothing is sealed in them."""
+        return self
+
     def id_prefix(self) -> str:
         """Return the prefix of completion ids."""
         return "cmpl-"

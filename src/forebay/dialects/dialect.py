@@ -101,6 +101,10 @@ class Dialect(Protocol):
 
     name: DialectName
 
+    def within(self, project_id: str) -> Dialect:
+        """Return the dialect for one project's calls: what is sealed in them is its own."""
+        ...
+
     def parse(self, body: JsonObject) -> tuple[AnyTurn, Wishes]:
         """Return what the body asks for; raises `RequestRejected` with the field's name."""
         ...

@@ -46,6 +46,10 @@ class EmbeddingsDialect:
 
     name = DialectName.EMBEDDINGS
 
+    def within(self, project_id: str) -> EmbeddingsDialect:
+        """Return the dialect for one project's calls: nothing is sealed in them."""
+        return self
+
     def id_prefix(self) -> str:
         """Return the prefix of the ids under which embeddings are charged; answers have none."""
         return "embd_"

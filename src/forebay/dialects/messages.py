@@ -113,6 +113,14 @@ class MessagesDialect:
         self._cipher = cipher
         self._is_sampling_refused = is_sampling_refused
 
+    def within(self, project_id: str) -> MessagesDialect:
+        """Return the dialect for one project's calls: what is sealed in them is its own."""
+        if self._cipher is None:
+            return self
+        return MessagesDialect(
+            self._cipher.within(project_id), is_sampling_refused=self._is_sampling_refused
+        )
+
     def id_prefix(self) -> str:
         """Return the prefix of message ids."""
         return "msg_"

@@ -144,6 +144,10 @@ class ResponsesDialect:
     def __init__(self, cipher: Cipher | None = None) -> None:
         self._cipher = cipher
 
+    def within(self, project_id: str) -> ResponsesDialect:
+        """Return the dialect for one project's calls: what is sealed in them is its own."""
+        return self if self._cipher is None else ResponsesDialect(self._cipher.within(project_id))
+
     def id_prefix(self) -> str:
         """Return the prefix of response ids."""
         return "resp_"

@@ -6,6 +6,7 @@ The ids of items tell the response that they belong to, so a reference to one ne
 
 from __future__ import annotations
 
+from forebay.core.errors import InvalidParameter
 from forebay.dialects.items import normalised, own_id, prefix_of
 from forebay.dialects.responses_input import RECORDS
 from forebay.dialects.turn import JsonObject
@@ -63,6 +64,25 @@ def resolved(body: JsonObject, found: dict[str, JsonObject]) -> JsonObject:
         for item in given_items(body)
     ]
     return {**body, "input": items}
+
+
+def refuse_repeated(body: JsonObject, before: list[JsonObject]) -> None:
+    """Raise `InvalidParameter` for an item of the input whose id another one has, as OpenAI does.
+
+    A list that has an id twice cannot be paged through, and a conversation keeps one of them only.
+    """
+    taken = {item.get("id") for item in before}
+    for item in given_items(body):
+        item_id = own_id(item)
+        if item_id is None:
+            continue
+        if item_id in taken:
+            raise InvalidParameter(
+                f"Duplicate item found with id {item_id}. Remove duplicate items from your input "
+                "and try again.",
+                param="input",
+            )
+        taken.add(item_id)
 
 
 def response_of(item_id: str) -> str | None:

@@ -59,7 +59,8 @@ class ResponsesWriter:
         for delta in deltas:
             if delta.reasoning:
                 self._write_reasoning(out, delta.reasoning)
-            if delta.text or (delta.logprobs and self._is_text_open()):
+            # What is likely of a refusal is shown nowhere.
+            if delta.text or (delta.logprobs and not delta.refusal and self._is_text_open()):
                 self._open_message(out).write_text(out, delta.text, delta.logprobs)
             if delta.refusal:
                 self._open_message(out).write_refusal(out, delta.refusal)

@@ -12,7 +12,7 @@ from forebay.core.errors import (
 )
 from forebay.dialects.custom_tools import as_function
 from forebay.dialects.tool_choice import named_tool, require_tools
-from forebay.dialects.tool_names import engine_name
+from forebay.dialects.tool_names import ambiguous_name, engine_name
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import read
 
@@ -69,6 +69,12 @@ def chat_tools(tools: list[JsonObject]) -> list[JsonObject]:
 
     Raises `UnsupportedParameter` for a kind that the model would have to know.
     """
+    name = ambiguous_name(tools)
+    if name is not None:
+        raise InvalidParameter(
+            f"Two tools are called '{name}' once their namespaces are part of their names.",
+            param="tools",
+        )
     return _all_functions(tools, at="tools")
 
 
@@ -186,4 +192,6 @@ def _allowed(choice: _AllowedTools, tools: list[JsonObject]) -> tuple[str, list[
             param="tool_choice.mode",
         )
     # Engines do not know this form; a model that sees only the allowed tools comes to the same.
-    return choice.mode, [named_tool(allowed.get("name"), tools) for allowed in choice.tools]
+    wanted = [read(allowed, _NamedChoice, at="tool_choice.tools") for allowed in choice.tools]
+    names = [engine_name(allowed.name, allowed.namespace) for allowed in wanted]
+    return choice.mode, [named_tool(name, tools) for name in names]

@@ -37,6 +37,15 @@ def tool_names(tools: object) -> dict[str, ToolName]:
     return {found.for_engine: found for found in _named(tools, None)}
 
 
+def ambiguous_name(tools: object) -> str | None:
+    """Return a name for the engine that tools of different namespaces have, if there is one."""
+    seen: dict[str, ToolName] = {}
+    for found in _named(tools, None):
+        if seen.setdefault(found.for_engine, found).namespace != found.namespace:
+            return found.for_engine
+    return None
+
+
 def _named(tools: object, namespace: str | None) -> Iterator[ToolName]:
     for tool in _objects(tools):
         kind, name = tool.get("type"), tool.get("name")

@@ -43,6 +43,18 @@ class EventReader(ABC, Generic[T]):
 
     def feed(self, piece: bytes) -> list[Delta]:
         """Return the deltas that `piece` completes; raises `EngineFailed` for what is no answer."""
+        # An engine that streams at its own pace sends one whole event at a time.
+        if (
+            not self._rest
+            and piece.startswith(b"data: {")
+            and piece.find(b"\n\n") == len(piece) - 2
+        ):
+            try:
+                chunk = self._one.decode(piece[6:])
+            except UNREADABLE:
+                pass
+            else:
+                return self._deltas([chunk])
         buffer = self._rest + piece if self._rest else piece
         if b"\r" in buffer:
             buffer = buffer.replace(b"\r\n", b"\n")

@@ -104,7 +104,7 @@ class Admission:
 
         `request_id` is that of the exchange, which a stream's error names.
         """
-        dialect = self._dialects[name]
+        dialect = self._dialects[name].within(caller.project_id)
         turn, wishes = dialect.parse(body if context is None else context.body)
         lane = Lane.BACKGROUND if wishes.is_background else Lane.REALTIME
         refuse_reserved(wishes.metadata, is_background=wishes.is_background)
@@ -119,7 +119,7 @@ class Admission:
         self, name: DialectName, body: JsonObject, caller: Caller, *, window_name: str
     ) -> Accepted:
         """Return the accepted call of a batch line, whose window is the batch's."""
-        dialect = self._dialects[name]
+        dialect = self._dialects[name].within(caller.project_id)
         turn, wishes = dialect.parse(body)
         if wishes.is_background:
             raise UnsupportedParameter("background", "a batch line is not a background response")
@@ -138,7 +138,7 @@ class Admission:
 
         Raises `RequestRejected` when the configuration has changed so that it cannot run.
         """
-        dialect = self._dialects[DialectName(request.dialect)]
+        dialect = self._dialects[DialectName(request.dialect)].within(request.project_id)
         body = decode_object(request.body)
         turn, wishes = dialect.parse(body if context is None else context.body)
         served = self._served(turn)
@@ -155,7 +155,7 @@ class Admission:
 
         That needs no model: it works however the configuration has changed.
         """
-        dialect = self._dialects[DialectName(request.dialect)]
+        dialect = self._dialects[DialectName(request.dialect)].within(request.project_id)
         body = decode_object(request.body)
         call = Call(
             id=request.id,

@@ -17,8 +17,8 @@ from forebay.core.clock import Clock, Instant, after
 from forebay.core.errors import Expired, ForebayError, LeaseLost
 from forebay.core.requests import RequestStatus
 from forebay.dialects.answer import Answer
-from forebay.dialects.wire import decode_object, encode
-from forebay.lanes.admission import Accepted, Admission, Caller
+from forebay.dialects.wire import encode
+from forebay.lanes.admission import Accepted, Admission
 from forebay.lanes.background import Outbox, failed_answer
 from forebay.lanes.billing import charge, ended, usage_of
 from forebay.lanes.catalogue import Served
@@ -181,9 +181,7 @@ class BackgroundWorker:
             await self._fail(request, broken)
 
     async def _readmitted(self, request: RequestRecord) -> Accepted:
-        caller = Caller(project_id=request.project_id, key_id=request.key_id)
-        context = await self._contexts.of(caller, decode_object(request.body))
-        return self._admission.readmit(request, context)
+        return self._admission.readmit(request, await self._contexts.of_accepted(request))
 
     async def _complete(self, request: RequestRecord, accepted: Accepted, answer: Answer) -> None:
         now = self._clock.now()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forebay.core.clock import Clock
+from forebay.core.errors import EngineFailed
 from forebay.core.ids import NewId
 from forebay.dialects.cipher import Cipher
 from forebay.dialects.compaction import PARAMETERS, compaction_object, summary_body
@@ -49,15 +50,19 @@ class Compaction:
             header_window=header_window,
         )
         final = await self._realtime.answer(accepted)
+        summary = text_of(final)
+        if final["status"] != "completed" or not summary.strip():
+            # The caller will drop what it holds: half a summary would lose the rest of that.
+            raise EngineFailed("the model did not bring its summary to an end")
         items = wanted["input"]
         assert isinstance(items, list)
         return compaction_object(
             items[:-1],
-            text_of(final),
+            summary,
             id=self._new_id("comp_"),
             created_at=self._clock.now(),
             usage=final["usage"],
-            cipher=self._cipher,
+            cipher=self._cipher.within(caller.project_id),
         )
 
 

@@ -7,14 +7,21 @@ to one is the chain of those before it. Instructions are not carried over.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
-from forebay.core.errors import InvalidParameter, NotFound, PreviousResponseNotFound
+from forebay.core.errors import (
+    ContextTooLong,
+    InvalidParameter,
+    NotFound,
+    PreviousResponseNotFound,
+)
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.responses_history import (
     input_items,
     output_of,
     references,
+    refuse_repeated,
     resolved,
     response_of,
 )
@@ -28,6 +35,9 @@ from forebay.store.stored_requests import StoredRequests
 
 CONTINUABLE = (RequestStatus.COMPLETED, RequestStatus.INCOMPLETE)
 
+MAX_HISTORY_BYTES = 64 * 1024 * 1024
+"""It is read into memory, and as items, while the event loop stands still."""
+
 Held = Mapping[str, list[JsonObject]]
 """Responses that only a connection keeps: by their ids, all the items that lead to and make up."""
 
@@ -35,9 +45,16 @@ Held = Mapping[str, list[JsonObject]]
 class Contexts:
     """Finds what responses continue. Nothing of one project is seen by another."""
 
-    def __init__(self, stored: StoredRequests, conversations: Conversations) -> None:
+    def __init__(
+        self,
+        stored: StoredRequests,
+        conversations: Conversations,
+        *,
+        max_history_bytes: int = MAX_HISTORY_BYTES,
+    ) -> None:
         self._stored = stored
         self._conversations = conversations
+        self._max_history_bytes = max_history_bytes
 
     async def of(
         self, caller: Caller, body: JsonObject, *, held: Held | None = None
@@ -45,7 +62,7 @@ class Contexts:
         """Return what the body continues, or None when it begins anew.
 
         Raises `PreviousResponseNotFound`, `NotFound`, or `InvalidParameter` for a response that
-        has not ended well.
+        has not ended well, or an item that is there twice.
         """
         previous_id = body.get("previous_response_id")
         named = conversation_id(body)
@@ -57,9 +74,11 @@ class Contexts:
         elif named is not None:
             before = await self._of_conversation(caller, named)
         elif not wanted:
+            refuse_repeated(body, before)
             return None
         if wanted:
             body = resolved(body, await self._referred(caller, wanted, before))
+        refuse_repeated(body, before)
         return Context(
             own=body,
             before=before,
@@ -67,37 +86,69 @@ class Contexts:
             conversation_id=named,
         )
 
+    async def of_accepted(self, request: RequestRecord) -> Context | None:
+        """Return what an accepted request continues, though that may be deleted since.
+
+        Raises what `of` does.
+        """
+        caller = Caller(project_id=request.project_id, key_id=request.key_id)
+        body = decode_object(request.body)
+        if request.previous_id is None:
+            return await self.of(caller, body)
+        *before, own = await self._chain(request.project_id, request.id)
+        _check_whole(before or [own])
+        return Context(
+            own=body,
+            before=await self._told_by(caller, before),
+            previous_id=request.previous_id,
+        )
+
     async def of_response(self, caller: Caller, response_id: str) -> list[JsonObject]:
         """Return all the items that led to a response, and its own."""
-        chain = await self._stored.chain(caller.project_id, response_id)
+        chain = await self._chain(caller.project_id, response_id)
         if not chain or any(link.dialect != DialectName.RESPONSES for link in chain):
             raise PreviousResponseNotFound(response_id)
-        if chain[0].previous_id is not None:
-            raise PreviousResponseNotFound(chain[0].previous_id)
+        _check_whole(chain)
         last = chain[-1]
         if last.status not in CONTINUABLE:
             raise InvalidParameter(
                 f"The response '{response_id}' is {last.status.value}: it cannot be continued.",
                 param="previous_response_id",
             )
+        return await self._told_by(caller, chain)
+
+    async def _told_by(self, caller: Caller, chain: list[RequestRecord]) -> list[JsonObject]:
+        """Return all the items of a whole chain of responses, and of what it began with."""
         items: list[JsonObject] = []
-        if chain[0].conversation_id is not None:
-            items.extend(await self._of_conversation_before(caller, chain[0]))
+        items.extend(await self._of_conversation_before(caller, chain[0]))
         for link in chain:
             items.extend(await self._said(caller, link))
         return items
 
     async def asked_by(self, caller: Caller, request: RequestRecord) -> list[JsonObject]:
         """Return the input of a response: what it continued, and its own, oldest first."""
+        chain = await self._chain(caller.project_id, request.id)
         items: list[JsonObject] = []
-        if request.previous_id is not None:
-            for link in await self._stored.chain(caller.project_id, request.id):
-                items.extend(await self._said(caller, link) if link.id != request.id else [])
+        with suppress(NotFound):  # of a deleted conversation nothing is shown
+            items.extend(await self._of_conversation_before(caller, chain[0]))
+        for link in chain[:-1]:
+            items.extend(await self._said(caller, link))
         items.extend(await self._asked(caller, request))
         return items
 
+    async def _chain(self, project_id: str, response_id: str) -> list[RequestRecord]:
+        if not await self._stored.is_chain_within(project_id, response_id, self._max_history_bytes):
+            raise _too_large(f"response '{response_id}'", self._max_history_bytes)
+        return await self._stored.chain(project_id, response_id)
+
+    async def _items(self, caller: Caller, conversation_id: str) -> list[JsonObject] | None:
+        size_bytes = await self._conversations.size_bytes(caller.project_id, conversation_id)
+        if size_bytes > self._max_history_bytes:
+            raise _too_large(f"conversation '{conversation_id}'", self._max_history_bytes)
+        return await self._conversations.items(caller.project_id, conversation_id)
+
     async def _of_conversation(self, caller: Caller, named: str) -> list[JsonObject]:
-        items = await self._conversations.items(caller.project_id, named)
+        items = await self._items(caller, named)
         if items is None:
             raise NotFound(f"Conversation with id '{named}' not found.")
         return items
@@ -105,16 +156,19 @@ class Contexts:
     async def _of_conversation_before(
         self, caller: Caller, request: RequestRecord
     ) -> list[JsonObject]:
-        """Return the items of a conversation that were there before this response."""
-        assert request.conversation_id is not None
-        items = await self._conversations.items(caller.project_id, request.conversation_id) or []
+        """Return the items of its conversation that were there before this response, if any.
+
+        Raises `NotFound` for a deleted conversation.
+        """
+        if request.conversation_id is None:
+            return []
+        items = await self._of_conversation(caller, request.conversation_id)
+        if request.finished_at is None:
+            return items
         own = {item["id"] for item in await self._said(caller, request)}
-        before: list[JsonObject] = []
-        for item in items:
-            if item.get("id") in own:
-                break
-            before.append(item)
-        return before
+        places = [place for place, item in enumerate(items) if item["id"] in own]
+        # Without any of its own left, what came later cannot be told from what came before.
+        return items[: places[0]] if places else []
 
     async def _referred(
         self, caller: Caller, wanted: list[str], before: list[JsonObject]
@@ -150,6 +204,18 @@ class Contexts:
             if item_id not in found:
                 found |= await self._near(caller, item_id)
         return input_items(request.id, resolved(body, found))
+
+
+def _too_large(what: str, max_bytes: int) -> ContextTooLong:
+    return ContextTooLong(
+        f"The history of {what} is larger than {max_bytes} bytes: compact it, or begin anew."
+    )
+
+
+def _check_whole(chain: list[RequestRecord]) -> None:
+    """Raise `PreviousResponseNotFound` for a chain whose beginning is gone."""
+    if chain[0].previous_id is not None:
+        raise PreviousResponseNotFound(chain[0].previous_id)
 
 
 def _answered(request: RequestRecord) -> list[JsonObject]:

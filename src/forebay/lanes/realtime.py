@@ -116,6 +116,20 @@ class Realtime:
             outcome = self._broken(turn, error)
         yield writer.close(outcome)
 
+    async def prepare(self, accepted: Accepted) -> bytes:
+        """Return the events of a response for which nothing is run and nothing charged.
+
+        It is kept when this returns, if it is to be stored: others may continue it.
+        """
+        now = self._clock.now()
+        outcome = Outcome(status=RequestStatus.COMPLETED, finished_at=now)
+        if accepted.call.wishes.is_stored:
+            final = encode(accepted.dialect.final(accepted.call, outcome))
+            settlement = Settlement(status=outcome.status, finished_at=now, answer=final)
+            await self._store.requests.store_settled(new_request(accepted), settlement)
+        writer = accepted.dialect.writer(accepted.call)
+        return writer.open() + writer.close(outcome)
+
     def refusal(self, accepted: Accepted, error: ForebayError) -> bytes:
         """Return the events of a stream that ends with this error before it gave any output."""
         writer = accepted.dialect.writer(accepted.call)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, urlsafe_b64encode
+from copy import copy
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
@@ -54,10 +55,17 @@ class TextCipher:
 
     def __init__(self, secret: bytes) -> None:
         self._cipher = AESSIV(_derived(secret, purpose=b"forebay text cipher v1", length=64))
+        self._bound_to = [PREFIX.encode()]
+
+    def within(self, project_id: str) -> TextCipher:
+        """Return the cipher of one project, which opens no other's seals."""
+        bound = copy(self)
+        bound._bound_to = [PREFIX.encode(), project_id.encode()]
+        return bound
 
     def seal(self, text: str) -> str:
         """Return the sealed text."""
-        sealed = self._cipher.encrypt(text.encode(), [PREFIX.encode()])
+        sealed = self._cipher.encrypt(text.encode(), self._bound_to)
         return PREFIX + urlsafe_b64encode(sealed).decode()
 
     def unseal(self, text: str) -> str | None:
@@ -66,7 +74,7 @@ class TextCipher:
             return None
         try:
             sealed = b64decode(text[len(PREFIX) :], altchars=b"-_", validate=True)
-            return self._cipher.decrypt(sealed, [PREFIX.encode()]).decode()
+            return self._cipher.decrypt(sealed, self._bound_to).decode()
         except (ValueError, InvalidTag):
             return None
 

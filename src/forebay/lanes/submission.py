@@ -46,7 +46,8 @@ def new_request(
         accepted_at=call.created_at,
         deadline_at=accepted.deadline_at,
         expires_at=accepted.deadline_at if expires_at is None else expires_at,
-        body=encode(without_secrets(call.body)),
+        # With what it refers to: that may be deleted before this is run, or continued.
+        body=encode(without_secrets(call.body if context is None else context.own)),
         is_stored=call.wishes.is_stored,
         webhook_url=webhook_url,
         webhook_token=webhook_token,

@@ -9,13 +9,14 @@ from forebay.lanes.wake import repeat
 from forebay.store.store import Store
 
 PAUSE_S = 60.0
+HIDDEN_KEEP_S = 3600.0  # longer than any turn that might continue what was deleted
 
 
 class Sweeper:
     """Deletes expired files, and background responses with `store: false` a while after their end.
 
-    Their callers have `unstored_keep_s` to fetch them. What callers deleted goes once nothing
-    continues it any more. Ledger entries stay.
+    Their callers have `unstored_keep_s` to fetch them. What callers deleted goes an hour later, or
+    once nothing continues it any more. Ledger entries stay.
     """
 
     def __init__(self, store: Store, *, clock: Clock, unstored_keep_s: float) -> None:
@@ -29,10 +30,11 @@ class Sweeper:
 
     async def sweep(self) -> float:
         """Delete some of what is over; returns how long to wait before looking again."""
-        finished_before = after(self._clock.now(), -self._unstored_keep_s)
+        now = self._clock.now()
+        finished_before = after(now, -self._unstored_keep_s)
         stored = self._store.stored_requests
         swept = await stored.delete_unstored(finished_before=finished_before)
-        swept += await stored.delete_hidden()
+        swept += await stored.delete_hidden(hidden_before=after(now, -HIDDEN_KEEP_S))
         for file in await self._store.files.expired():
             _, orphan = await self._store.files.delete(file.project_id, file.id)
             if orphan is not None:

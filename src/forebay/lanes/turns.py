@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 
 import msgspec
 
@@ -23,6 +23,7 @@ from forebay.lanes.exchange import Images, exchange, prepared
 from forebay.scheduler.dispatcher import Dispatcher, Slot
 
 CHOICES_READ_AHEAD = 64
+LATER_CHOICE_WAIT_S = 300.0
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +32,24 @@ _Piece = list[Delta] | Exception | None
 
 
 class Turns:
-    """Runs turns. `on_trouble` is told of a replica that a turn found broken."""
+    """Runs turns. `on_trouble` is told of a replica that a turn found broken.
+
+    Choices after the first wait up to `later_choice_wait_s` for a slot, which an engine that is
+    down never has.
+    """
 
     def __init__(
-        self, dispatcher: Dispatcher, *, images: Images, on_trouble: Callable[[Replica], None]
+        self,
+        dispatcher: Dispatcher,
+        *,
+        images: Images,
+        on_trouble: Callable[[Replica], None],
+        later_choice_wait_s: float = LATER_CHOICE_WAIT_S,
     ) -> None:
         self._dispatcher = dispatcher
         self._images = images
         self._on_trouble = on_trouble
+        self._later_choice_wait_s = later_choice_wait_s
 
     async def stream(
         self, accepted: Accepted, answer: Answer, *, max_wait_s: float
@@ -64,12 +75,13 @@ class Turns:
         with slot:
             turn = await prepared(accepted.turn, self._images)
             for number, choice in enumerate(parts(turn)):
-                async with aclosing(self._on(slot, accepted, choice, number)) as running:
-                    async for deltas in running:
-                        shown = _numbered(deltas, number)
-                        for delta in shown:
-                            answer.add(delta)
-                        yield shown
+                with self._noted(slot, accepted):
+                    async with aclosing(exchange(slot, accepted, choice, number=number)) as running:
+                        async for deltas in running:
+                            shown = _numbered(deltas, number)
+                            for delta in shown:
+                                answer.add(delta)
+                            yield shown
 
     async def _alone(
         self, accepted: Accepted, choice: AnyTurn, number: int, *, max_wait_s: float | None
@@ -87,8 +99,8 @@ class Turns:
                 max_wait_s=max_wait_s,
             )
             try:
-                with slot:
-                    async with aclosing(self._on(slot, accepted, choice, number)) as running:
+                with slot, self._noted(slot, accepted):
+                    async with aclosing(exchange(slot, accepted, choice, number=number)) as running:
                         async for deltas in running:
                             yield deltas
                 return
@@ -103,8 +115,8 @@ class Turns:
         pieces: asyncio.Queue[_Piece] = asyncio.Queue(CHOICES_READ_AHEAD)
 
         async def pump(number: int, choice: AnyTurn) -> None:
-            # Only the first may be refused for lack of room: with it, the call is taken on.
-            wait_s = max_wait_s if number == 0 else None
+            # With the first, the call is taken on: the others have more patience, but an end of it.
+            wait_s = max_wait_s if number == 0 else max(max_wait_s, self._later_choice_wait_s)
             try:
                 alone = self._alone(accepted, choice, number, max_wait_s=wait_s)
                 async with aclosing(alone) as running:
@@ -131,14 +143,11 @@ class Turns:
                 task.cancel()
             await asyncio.wait(running)
 
-    async def _on(
-        self, slot: Slot, accepted: Accepted, choice: AnyTurn, number: int
-    ) -> AsyncGenerator[list[Delta], None]:
-        """Run one choice on a slot that is held, and note how its replica fared."""
+    @contextmanager
+    def _noted(self, slot: Slot, accepted: Accepted) -> Iterator[None]:
+        """Note how the slot's replica fares with the choice that is run meanwhile."""
         try:
-            async with aclosing(exchange(slot, accepted, choice, number=number)) as running:
-                async for deltas in running:
-                    yield deltas
+            yield
             slot.replica.failures = 0
         except EngineFailed as error:
             fields = {"engine": slot.replica.name, "engine_status": error.engine_status}

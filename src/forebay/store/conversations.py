@@ -126,6 +126,15 @@ class Conversations:
         )
         return [_item(row) for row in rows]
 
+    async def size_bytes(self, project_id: str, conversation_id: str) -> int:
+        """Return how large all the items of the project's conversation are together."""
+        rows = await self._database.read(
+            "size_conversation", conversation_id=conversation_id, project_id=project_id
+        )
+        size_bytes = rows[0]["size_bytes"]
+        assert isinstance(size_bytes, int)
+        return size_bytes
+
     async def page(
         self,
         conversation: Conversation,

@@ -42,7 +42,7 @@ def build_store(database: Database, blobs: Blobs, *, clock: Clock, new_id: NewId
     return Store(
         projects=Projects(database, clock=clock, new_id=new_id),
         requests=Requests(database, clock=clock, new_id=new_id),
-        stored_requests=StoredRequests(database),
+        stored_requests=StoredRequests(database, clock=clock),
         conversations=Conversations(database, clock=clock, new_id=new_id),
         ledger=Ledger(database),
         leases=Leases(database, clock=clock),

@@ -1,7 +1,7 @@
 """Requests that are kept for their callers: what they continue, listing, metadata, deletion.
 
 One that another continues is part of what the other says, so deleting it only hides it: it is gone
-when the last one that continues it is gone.
+a while later, when nothing continues it any more. A turn that continues it may be running just now.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from forebay.core.clock import Instant
+from forebay.core.clock import Clock, Instant
 from forebay.dialects.wire import encode
 from forebay.store.database import Database, Row, Tx
 from forebay.store.records import record, with_metadata
@@ -28,8 +28,9 @@ class StoredAnswer:
 class StoredRequests:
     """The requests in a database, as those who made them come back to them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def get(self, project_id: str, request_id: str) -> RequestRecord | None:
         """Return the project's request of that id, unless it is deleted."""
@@ -44,6 +45,15 @@ class StoredRequests:
         """
         rows = await self._database.read("list_request_chain", id=request_id, project_id=project_id)
         return [request_record(row) for row in rows]
+
+    async def is_chain_within(self, project_id: str, request_id: str, max_bytes: int) -> bool:
+        """Tell whether `chain` is no larger than that, which is cheaper than to read it."""
+        rows = await self._database.read(
+            "size_request_chain", id=request_id, project_id=project_id, max_bytes=max_bytes
+        )
+        size_bytes = rows[0]["size_bytes"]
+        assert isinstance(size_bytes, int)
+        return size_bytes <= max_bytes
 
     async def page(
         self,
@@ -91,14 +101,14 @@ class StoredRequests:
         return _stored_answer(rows[0]) if rows else None
 
     async def delete(self, project_id: str, request_id: str) -> bool:
-        """Forget a request that has ended; its ledger entries stay."""
+        """Hide a request that has ended from its caller; its ledger entries stay."""
+        now = self._clock.now()
 
-        async def delete(tx: Tx) -> bool:
-            if await tx.run("delete_request", id=request_id, project_id=project_id):
-                return True
-            return bool(await tx.run("hide_request", id=request_id, project_id=project_id))
+        async def hide(tx: Tx) -> bool:
+            rows = await tx.run("hide_request", id=request_id, project_id=project_id, now=now)
+            return bool(rows)
 
-        return await self._database.write(delete)
+        return await self._database.write(hide)
 
     async def delete_unstored(self, *, finished_before: Instant) -> int:
         """Forget some unstored ones that ended before this instant; returns how many."""
@@ -109,11 +119,11 @@ class StoredRequests:
 
         return await self._database.write(delete)
 
-    async def delete_hidden(self) -> int:
+    async def delete_hidden(self, *, hidden_before: Instant) -> int:
         """Forget some deleted ones that nothing continues any more; returns how many."""
 
         async def delete(tx: Tx) -> int:
-            return len(await tx.run("delete_hidden_requests"))
+            return len(await tx.run("delete_hidden_requests", hidden_before=hidden_before))
 
         return await self._database.write(delete)
 

@@ -3,12 +3,13 @@
 ALTER TABLE request ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'; -- JSON strings, no secrets
 ALTER TABLE request ADD COLUMN previous_id TEXT; -- the response that this one continues
 ALTER TABLE request ADD COLUMN conversation_id TEXT;
--- Hidden: deleted, but continued by another.
-ALTER TABLE request ADD COLUMN is_hidden INTEGER NOT NULL DEFAULT 0 CHECK (is_hidden IN (0, 1));
+ALTER TABLE request ADD COLUMN hidden_at INTEGER; -- deleted by its caller; others may continue it
 
 CREATE INDEX request_continued ON request (previous_id) WHERE previous_id IS NOT NULL;
-CREATE INDEX request_hidden ON request (id) WHERE is_hidden = 1;
-CREATE INDEX request_listing ON request (project_id, dialect, id) WHERE is_stored = 1;
+CREATE INDEX request_hidden ON request (hidden_at) WHERE hidden_at IS NOT NULL;
+-- It covers what a listing chooses by: in the table that stands behind the bodies.
+CREATE INDEX request_listing ON request (project_id, dialect, id, model, metadata)
+WHERE is_stored = 1 AND hidden_at IS NULL AND finished_at IS NOT NULL;
 
 CREATE TABLE conversation (
     id TEXT PRIMARY KEY,

@@ -48,6 +48,14 @@ ORDER BY position DESC LIMIT :limit;
 -- name: list_all_conversation_items
 SELECT item FROM conversation_item WHERE conversation_id = :conversation_id ORDER BY position;
 
+-- name: size_conversation
+SELECT COALESCE(SUM(length(CAST(item AS BLOB))), 0) AS size_bytes FROM conversation_item
+WHERE
+    conversation_id = :conversation_id
+    AND EXISTS (
+        SELECT 1 FROM conversation WHERE id = :conversation_id AND project_id = :project_id
+    );
+
 -- name: get_conversation_item
 SELECT item FROM conversation_item WHERE conversation_id = :conversation_id AND id = :id;
 

@@ -22,14 +22,14 @@ INSERT INTO request (
 );
 
 -- name: get_request
-SELECT * FROM request WHERE id = :id AND project_id = :project_id AND is_hidden = 0;
+SELECT * FROM request WHERE id = :id AND project_id = :project_id AND hidden_at IS NULL;
 
 -- name: list_request_chain
 -- The response of that id, which must be there, and all that it continues: oldest first. What it
 -- continues may be hidden by now.
 WITH RECURSIVE chain (id, previous_id, depth) AS (
     SELECT id, previous_id, 0 FROM request
-    WHERE id = :id AND project_id = :project_id AND is_hidden = 0
+    WHERE id = :id AND project_id = :project_id AND hidden_at IS NULL
     UNION ALL
     SELECT request.id, request.previous_id, chain.depth + 1
     FROM request JOIN chain ON request.id = chain.previous_id
@@ -38,43 +38,65 @@ WITH RECURSIVE chain (id, previous_id, depth) AS (
 SELECT request.* FROM request JOIN chain ON request.id = chain.id
 ORDER BY chain.depth DESC;
 
+-- name: size_request_chain
+-- Counted only so far as it is not too much: what is larger is not read to its end.
+WITH RECURSIVE chain (id, previous_id, size_bytes) AS (
+    SELECT id, previous_id, length(body) + COALESCE(length(answer), 0) FROM request
+    WHERE id = :id AND project_id = :project_id AND hidden_at IS NULL
+    UNION ALL
+    SELECT
+        request.id, request.previous_id,
+        chain.size_bytes + length(request.body) + COALESCE(length(request.answer), 0)
+    FROM request JOIN chain ON request.id = chain.previous_id
+    WHERE request.project_id = :project_id AND chain.size_bytes <= :max_bytes
+)
+SELECT COALESCE(MAX(size_bytes), 0) AS size_bytes FROM chain;
+
 -- name: list_stored_requests_oldest_first (sqlite)
--- Those that have every pair of the metadata that is wanted.
+-- Those that have every pair of the metadata that is wanted, chosen by the index alone.
 SELECT id, answer, metadata FROM request
-WHERE
-    project_id = :project_id AND dialect = :dialect AND is_stored = 1 AND is_hidden = 0
-    AND answer IS NOT NULL AND (:model IS NULL OR model = :model)
-    AND id > COALESCE(:after, '')
-    AND NOT EXISTS (
-        SELECT 1 FROM json_each(:metadata) AS wanted
-        WHERE NOT EXISTS (
-            SELECT 1 FROM json_each(request.metadata) AS own
-            WHERE own.key = wanted.key AND own.value = wanted.value
+WHERE id IN (
+    SELECT id FROM request
+    WHERE
+        project_id = :project_id AND dialect = :dialect AND is_stored = 1 AND hidden_at IS NULL
+        AND finished_at IS NOT NULL AND (:model IS NULL OR model = :model)
+        AND id > COALESCE(:after, '')
+        AND NOT EXISTS (
+            SELECT 1 FROM json_each(:metadata) AS wanted
+            WHERE NOT EXISTS (
+                SELECT 1 FROM json_each(request.metadata) AS own
+                WHERE own.key = wanted.key AND own.value = wanted.value
+            )
         )
-    )
-ORDER BY id LIMIT :limit;
+    ORDER BY id LIMIT :limit
+)
+ORDER BY id;
 
 -- name: list_stored_requests_newest_first (sqlite)
 -- No id is beyond '~'.
 SELECT id, answer, metadata FROM request
-WHERE
-    project_id = :project_id AND dialect = :dialect AND is_stored = 1 AND is_hidden = 0
-    AND answer IS NOT NULL AND (:model IS NULL OR model = :model)
-    AND id < COALESCE(:after, '~')
-    AND NOT EXISTS (
-        SELECT 1 FROM json_each(:metadata) AS wanted
-        WHERE NOT EXISTS (
-            SELECT 1 FROM json_each(request.metadata) AS own
-            WHERE own.key = wanted.key AND own.value = wanted.value
+WHERE id IN (
+    SELECT id FROM request
+    WHERE
+        project_id = :project_id AND dialect = :dialect AND is_stored = 1 AND hidden_at IS NULL
+        AND finished_at IS NOT NULL AND (:model IS NULL OR model = :model)
+        AND id < COALESCE(:after, '~')
+        AND NOT EXISTS (
+            SELECT 1 FROM json_each(:metadata) AS wanted
+            WHERE NOT EXISTS (
+                SELECT 1 FROM json_each(request.metadata) AS own
+                WHERE own.key = wanted.key AND own.value = wanted.value
+            )
         )
-    )
-ORDER BY id DESC LIMIT :limit;
+    ORDER BY id DESC LIMIT :limit
+)
+ORDER BY id DESC;
 
 -- name: update_request_metadata
 UPDATE request SET metadata = :metadata
 WHERE
     id = :id AND project_id = :project_id AND dialect = :dialect AND is_stored = 1
-    AND is_hidden = 0 AND answer IS NOT NULL
+    AND hidden_at IS NULL AND answer IS NOT NULL
 RETURNING id, answer, metadata;
 
 -- name: peek_waiting_request
@@ -155,25 +177,25 @@ WHERE id = :id AND status = 'queued'
 RETURNING webhook_url, webhook_token;
 
 -- name: delete_unstored_requests
+-- What waiting work continues has to last until that is done.
 DELETE FROM request
 WHERE id IN (
-    SELECT id FROM request WHERE is_stored = 0 AND finished_at <= :finished_before LIMIT 100
+    SELECT ended.id FROM request AS ended
+    WHERE
+        ended.is_stored = 0 AND ended.finished_at <= :finished_before
+        AND NOT EXISTS (
+            SELECT 1 FROM request AS later
+            WHERE later.previous_id = ended.id AND later.finished_at IS NULL
+        )
+    LIMIT 100
 )
 RETURNING id;
 
--- name: delete_request
--- One that another continues is only hidden: see hide_request.
-DELETE FROM request
-WHERE
-    id = :id AND project_id = :project_id AND is_hidden = 0
-    AND status NOT IN ('queued', 'in_progress')
-    AND NOT EXISTS (SELECT 1 FROM request AS later WHERE later.previous_id = request.id)
-RETURNING id;
-
 -- name: hide_request
-UPDATE request SET is_hidden = 1
+-- Deleted for its caller at once; its row goes a while later, when nothing continues it.
+UPDATE request SET hidden_at = :now
 WHERE
-    id = :id AND project_id = :project_id AND is_hidden = 0
+    id = :id AND project_id = :project_id AND hidden_at IS NULL
     AND status NOT IN ('queued', 'in_progress')
 RETURNING id;
 
@@ -183,7 +205,7 @@ DELETE FROM request
 WHERE id IN (
     SELECT hidden.id FROM request AS hidden
     WHERE
-        hidden.is_hidden = 1
+        hidden.hidden_at <= :hidden_before
         AND NOT EXISTS (SELECT 1 FROM request AS later WHERE later.previous_id = hidden.id)
     LIMIT 100
 )
