@@ -7,6 +7,7 @@ import pytest
 from forebay.core.errors import ContextTooLong
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.dialects.dialect import DialectName
+from forebay.dialects.responses_history import references
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.contexts import Contexts
 from tests.lanes.house import CALLER, House
@@ -83,4 +84,15 @@ async def test_a_conversation_is_read_up_to_the_limit_and_not_beyond(house: Hous
     context = await reading(house, size).of(CALLER, wanted)
     assert context is not None and context.before == items
     with pytest.raises(ContextTooLong, match=conversation.id):
+        await reading(house, size - 1).of(CALLER, wanted)
+
+
+async def test_what_is_referred_to_is_read_up_to_the_limit_and_not_beyond(house: House) -> None:
+    ids = [await answered(house, body(text)) for text in ("one", "two")]
+    size = sum([await size_bytes(house, id) for id in ids])
+    items = [{"type": "item_reference", "id": f"msg_{id.removeprefix('resp_')}_i0"} for id in ids]
+    wanted: JsonObject = {"model": "tiny", "input": items}
+    context = await reading(house, size).of(CALLER, wanted)
+    assert context is not None and references(context.body) == []
+    with pytest.raises(ContextTooLong):
         await reading(house, size - 1).of(CALLER, wanted)

@@ -174,23 +174,25 @@ class Contexts:
         self, caller: Caller, wanted: list[str], before: list[JsonObject]
     ) -> dict[str, JsonObject]:
         found = {str(item.get("id")): item for item in before}
+        left_bytes = self._max_history_bytes
         for item_id in wanted:
             if item_id not in found:
-                found |= await self._near(caller, item_id)
+                request = await self._near(caller, item_id)
+                if request is not None:
+                    left_bytes -= len(request.body) + len(request.answer or b"")
+                    if left_bytes < 0:
+                        raise _too_large(f"item '{item_id}'", self._max_history_bytes)
+                    found |= _items_of(request)
             if item_id not in found:
                 raise InvalidParameter(f"Item with id '{item_id}' not found.", param="input")
         return found
 
-    async def _near(self, caller: Caller, item_id: str) -> dict[str, JsonObject]:
-        """Return the items of the response that the id tells, by their ids."""
+    async def _near(self, caller: Caller, item_id: str) -> RequestRecord | None:
+        """Return the response that the id tells."""
         response_id = response_of(item_id)
-        if response_id is None:
-            return {}
-        request = await self._stored.get(caller.project_id, response_id)
-        if request is None:
-            return {}
-        items = [*input_items(response_id, decode_object(request.body)), *_answered(request)]
-        return {str(item.get("id")): item for item in items}
+        return (
+            None if response_id is None else await self._stored.get(caller.project_id, response_id)
+        )
 
     async def _said(self, caller: Caller, request: RequestRecord) -> list[JsonObject]:
         """Return the items of one ended response: its own input, and its output."""
@@ -201,8 +203,8 @@ class Contexts:
         body = decode_object(request.body)
         found: dict[str, JsonObject] = {}
         for item_id in references(body):
-            if item_id not in found:
-                found |= await self._near(caller, item_id)
+            near = None if item_id in found else await self._near(caller, item_id)
+            found |= {} if near is None else _items_of(near)
         return input_items(request.id, resolved(body, found))
 
 
@@ -220,3 +222,9 @@ def _check_whole(chain: list[RequestRecord]) -> None:
 
 def _answered(request: RequestRecord) -> list[JsonObject]:
     return [] if request.answer is None else output_of(decode_object(request.answer))
+
+
+def _items_of(request: RequestRecord) -> dict[str, JsonObject]:
+    """Return the items of a response by their ids."""
+    items = [*input_items(request.id, decode_object(request.body)), *_answered(request)]
+    return {str(item.get("id")): item for item in items}

@@ -106,6 +106,8 @@ class StoredRequests:
 
         async def hide(tx: Tx) -> bool:
             rows = await tx.run("hide_request", id=request_id, project_id=project_id, now=now)
+            if rows:
+                await tx.run("forget_deliveries", request_id=request_id)
             return bool(rows)
 
         return await self._database.write(hide)

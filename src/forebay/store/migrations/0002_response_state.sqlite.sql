@@ -7,8 +7,11 @@ ALTER TABLE request ADD COLUMN hidden_at INTEGER; -- deleted by its caller; othe
 
 CREATE INDEX request_continued ON request (previous_id) WHERE previous_id IS NOT NULL;
 CREATE INDEX request_hidden ON request (hidden_at) WHERE hidden_at IS NOT NULL;
--- It covers what a listing chooses by: in the table that stands behind the bodies.
-CREATE INDEX request_listing ON request (project_id, dialect, id, model, metadata)
+-- It covers what a listing chooses by: in the table that stands behind the bodies. SQLite reads the
+-- row for a column of the condition below, too, unless that is in the index.
+CREATE INDEX request_listing ON request (
+    project_id, dialect, id, model, metadata, is_stored, hidden_at, finished_at
+)
 WHERE is_stored = 1 AND hidden_at IS NULL AND finished_at IS NOT NULL;
 
 CREATE TABLE conversation (

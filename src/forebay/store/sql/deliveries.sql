@@ -19,3 +19,7 @@ SET
     last_error = :last_error
 WHERE id = :id
 RETURNING id;
+
+-- name: forget_deliveries
+-- Of what its caller deleted nobody is told any more.
+DELETE FROM delivery WHERE request_id = :request_id RETURNING id;
