@@ -27,10 +27,10 @@ from forebay.lanes.image_parts import image_parts
 from tests.dialects.apis import APIS
 from tests.dialects.calls import events, finish, outcome_of, reasoning, streamed
 from tests.docs.sdk_values import OFFICIAL
-from tests.docs.value_samples import CIPHER, REFERENCE, SAMPLES, USER
+from tests.docs.value_samples import CIPHER, PROJECT, REFERENCE, SAMPLES, USER
 from tests.fakes import CountingIds, ManualClock
 
-CALLER = Caller(project_id="proj_1", key_id="key_1")
+CALLER = Caller(project_id=PROJECT, key_id="key_1")
 DIALECTS: dict[str, Dialect] = {
     "/v1/chat/completions": ChatDialect(),
     "/v1/responses": ResponsesDialect(CIPHER),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.secret import TextCipher
 
+PROJECT = "proj_1"
 CIPHER = TextCipher(b"a secret")
 REFERENCE = "msg_1_0"
 """The id of the item that can be referred to."""
@@ -74,7 +75,7 @@ def _items(kind: str | None) -> JsonObject:
         "arguments": "{}",
         "input": "x",
         "output": "42",
-        "encrypted_content": CIPHER.seal("so far"),
+        "encrypted_content": CIPHER.within(PROJECT).seal("so far"),
     }
     rest: list[JsonObject] = [{"role": "assistant", "content": "so"}, USER]
     return {"input": [call, *([] if kind is None else [item]), *rest]}
