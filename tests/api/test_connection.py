@@ -44,6 +44,18 @@ async def test_a_silent_stream_is_opened_and_kept_alive_with_comments() -> None:
     assert [message["body"] for message in messages[1:]] == [b": keep-alive\n\n"] * 2
 
 
+async def test_comments_do_not_open_a_stream_that_may_still_be_refused() -> None:
+    wire = Wire()
+    connection = wire.connect(watch_after_s=0, keep_alive_s=0)
+    connection.watch(is_streamed=True, silent_s=60)
+    await looped()
+    assert wire.sent.empty() and not connection.has_begun
+    await connection.send_events(b"data: 1\n\n")
+    messages = [await wire.sent.get() for _ in range(3)]
+    connection.unwatch()
+    assert messages[2]["body"] == b": keep-alive\n\n"
+
+
 async def test_a_whole_answer_is_never_begun_by_comments() -> None:
     wire = Wire()
     connection = wire.connect(watch_after_s=0, keep_alive_s=0.001)

@@ -69,6 +69,16 @@ async def test_a_streamed_response_is_stored_as_its_last_event_showed_it(front: 
     assert await front.openai.responses.retrieve(last.response.id) == last.response
 
 
+async def test_a_stream_that_broke_is_stored_as_its_last_event_showed_it(
+    front: Front, engine: ScriptedEngine
+) -> None:
+    engine.queue.append([[Delta(text="Hel")], EngineFailed("broke")])
+    stream = await front.openai.responses.create(model=MODEL, input="hi", stream=True)
+    last = [event async for event in stream][-1]
+    assert last.type == "response.failed"
+    assert await front.openai.responses.retrieve(last.response.id) == last.response
+
+
 async def test_a_response_that_is_not_to_be_stored_is_not_found(front: Front) -> None:
     made = await front.openai.responses.create(model=MODEL, input="hi", store=False)
     with pytest.raises(openai.NotFoundError):

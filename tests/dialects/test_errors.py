@@ -92,3 +92,11 @@ def test_an_error_takes_the_words_of_its_nearest_family() -> None:
         """A refusal that has no line of its own in the table."""
 
     assert openai_error(OddlyRejected("odd")).status == 400
+
+
+@pytest.mark.parametrize(("engine_status", "told"), [(401, "false"), (404, "false"), (500, None)])
+def test_what_the_operator_must_mend_is_not_worth_a_retry(
+    engine_status: int, told: str | None
+) -> None:
+    reply = openai_error(errors.EngineFailed("no", engine_status=engine_status))
+    assert reply.headers.get("x-should-retry") == told

@@ -103,6 +103,28 @@ def test_a_stream_that_breaks_off_has_not_finished() -> None:
     assert not reader.is_done
 
 
+def test_an_empty_finish_reason_finishes_nothing() -> None:
+    reader, deltas = read(chunk({"content": "a"}, finish_reason=""))
+    assert not reader.has_finished
+    assert deltas == [Delta(text="a")]
+
+
+@pytest.mark.parametrize(("told", "reason"), [("eos_token", "stop"), ("max_tokens", "length")])
+def test_other_words_for_a_finish_are_told_in_those_of_the_api(told: str, reason: str) -> None:
+    assert read(chunk({}, finish_reason=told))[1] == [Delta(finish_reason=reason)]
+
+
+@pytest.mark.parametrize("told", ["abort", "error"])
+def test_a_choice_that_was_given_up_is_a_failure_of_the_engine(told: str) -> None:
+    with pytest.raises(EngineFailed, match="gave its answer up"):
+        read(chunk({"content": "a"}), chunk({}, finish_reason=told))
+
+
+def test_the_first_finish_reason_is_why_a_choice_ended() -> None:
+    stream = chunk({}, finish_reason="length") + chunk({}, finish_reason="stop")
+    assert answer_of(read(stream)[1]).finish_reason == "length"
+
+
 def test_progress_frames_bring_no_delta() -> None:
     frame = (
         b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null}}],'

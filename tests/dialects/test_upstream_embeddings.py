@@ -90,6 +90,16 @@ def test_an_answer_of_another_shape_is_a_failure_of_the_engine(told: bytes) -> N
         read_embeddings(told, count=1)
 
 
+def test_a_vector_without_numbers_is_no_answer() -> None:
+    with pytest.raises(EngineFailed, match="without numbers"):
+        read_embeddings(answer(entry(0)), count=1)
+
+
+def test_a_usage_that_is_null_is_nothing() -> None:
+    told = answer(entry(0, 1), usage={"prompt_tokens": None})
+    assert read_embeddings(told, count=1).usage == Usage()
+
+
 def test_an_error_inside_a_good_status_is_an_error() -> None:
     with pytest.raises(EngineFailed, match="out of memory"):
         read_embeddings(b'{"error":{"message":"out of memory"}}', count=1)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from forebay.core.errors import EngineFailed, PromptRejected, UnsupportedParameter
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, JsonObject, TextTurn
+from forebay.dialects.upstream_events import MAX_TOKENS
 from forebay.dialects.upstream_text import TextChunkReader, encode_text_turn
 
 DONE = b"data: [DONE]\n\n"
@@ -132,6 +133,17 @@ def test_a_stream_that_breaks_off_has_not_finished() -> None:
     assert not (reader.has_finished or reader.is_done)
 
 
+def test_an_empty_finish_reason_finishes_nothing() -> None:
+    reader, deltas = read(chunk("a", finish_reason=""))
+    assert not reader.has_finished
+    assert deltas == [Delta(text="a")]
+
+
+def test_a_choice_that_was_given_up_is_a_failure_of_the_engine() -> None:
+    with pytest.raises(EngineFailed, match="gave its answer up"):
+        read(chunk("a"), chunk("", finish_reason="abort"))
+
+
 def test_offsets_are_counted_from_the_beginning_of_the_text() -> None:
     first, second = [delta.text_logprobs for delta in read(STREAM)[1][:2]]
     assert first is not None and second is not None
@@ -185,6 +197,12 @@ def test_an_engine_that_ignores_echo_is_not_believed(answer: bytes) -> None:
     with pytest.raises(UnsupportedParameter) as caught:
         read(chunk("") + answer, must_echo=True)
     assert caught.value.param == "echo"
+
+
+@pytest.mark.parametrize(("told", "charged"), [(-1, 0), (2**63, MAX_TOKENS)])
+def test_a_usage_that_cannot_be_is_brought_within_bounds(told: int, charged: int) -> None:
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":%d}}\n\n' % told
+    assert read(usage)[1] == [Delta(usage=Usage(input_tokens=charged))]
 
 
 def test_an_error_inside_a_stream_is_raised() -> None:

@@ -158,6 +158,20 @@ async def test_a_body_that_goes_wrong_after_done_harms_nothing(tail: bytes) -> N
         assert server.visits == 2
 
 
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_an_answer_with_its_finish_reason_is_whole_whatever_comes_then(
+    is_closed: bool,
+) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        visit.say(CHUNKED + b"".join(map(chunk, FRAMES[:-1])))
+        if not is_closed:
+            await visit.client_closed()
+
+    async with engine_at(script, finish_s=0.02) as (engine, _):
+        assert await text_of(engine) == TEXT
+
+
 async def test_closing_the_stream_closes_the_connection() -> None:
     closed = asyncio.Event()
 

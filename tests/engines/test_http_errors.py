@@ -131,6 +131,7 @@ async def test_an_answer_that_is_not_http_is_an_error(answer: bytes) -> None:
     [
         CHUNKED + chunk(FRAMES[1]),
         chunked(FRAMES[:2]),
+        chunked([FRAMES[1], FRAMES[-1]]),
         b"HTTP/1.1 200 OK\r\n\r\n" + FRAMES[1],
         b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n" + FRAMES[1],
         sized(b""),
@@ -139,6 +140,13 @@ async def test_an_answer_that_is_not_http_is_an_error(answer: bytes) -> None:
 async def test_an_answer_without_its_end_is_an_error(answer: bytes) -> None:
     async with engine_at(closing_after(answer)) as (engine, _):
         with pytest.raises(EngineUnavailable, match="broke off its answer"):
+            await text_of(engine)
+
+
+async def test_an_error_that_comes_whole_with_a_200_keeps_its_words() -> None:
+    told = b'{"error":{"message":"no such adapter","code":400}}'
+    async with engine_at(answering(sized(told))) as (engine, _):
+        with pytest.raises(PromptRejected, match="no such adapter"):
             await text_of(engine)
 
 

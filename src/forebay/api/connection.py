@@ -39,8 +39,8 @@ def vendor_headers(began_at_s: float) -> tuple[tuple[bytes, bytes], ...]:
 class Connection:
     """The exchange. `request_id` goes out with every answer, in both vendors' headers."""
 
-    __slots__ = ("_has_begun", "_is_streamed", "_keep_alive_s", "_receive", "_send", "_task",
-                 "_timer", "_watch_after_s", "_watcher", "began_at_s", "client_request_id",
+    __slots__ = ("_has_begun", "_is_streamed", "_keep_alive_s", "_opens_at_s", "_receive", "_send",
+                 "_task", "_timer", "_watch_after_s", "_watcher", "began_at_s", "client_request_id",
                  "headers", "is_gone", "request_id")  # fmt: skip
 
     def __init__(
@@ -59,6 +59,7 @@ class Connection:
         self._is_streamed = False
         self._watch_after_s = watch_after_s
         self._keep_alive_s = keep_alive_s
+        self._opens_at_s = 0.0
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -108,9 +109,13 @@ class Connection:
         """Whether an event stream is open, so that its status is settled."""
         return self._has_begun
 
-    def watch(self, *, is_streamed: bool) -> None:
-        """From a moment on, cancel the calling task if the caller leaves."""
+    def watch(self, *, is_streamed: bool, silent_s: float = 0.0) -> None:
+        """From a moment on, cancel the calling task if the caller leaves.
+
+        No comment opens a stream before `silent_s`: until then, a refusal has a status of its own.
+        """
         self._is_streamed = is_streamed
+        self._opens_at_s = asyncio.get_running_loop().time() + silent_s
         self._task = asyncio.current_task()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._watch_after_s, self._start_watcher)
@@ -131,7 +136,9 @@ class Connection:
                 async with asyncio.timeout(self._keep_alive_s if self._is_streamed else None):
                     message = await self._receive()
             except TimeoutError:
-                await self.send_events(KEEP_ALIVE)
+                loop = asyncio.get_running_loop()
+                if self._has_begun or loop.time() >= self._opens_at_s:
+                    await self.send_events(KEEP_ALIVE)
                 continue
             if message["type"] == "http.disconnect":
                 self.is_gone = True

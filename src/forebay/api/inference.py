@@ -74,7 +74,7 @@ class InferenceRoute:
             await connection.send_json(await self._background.submit(accepted))
             return
         is_streamed = accepted.call.wishes.is_streamed
-        connection.watch(is_streamed=is_streamed)
+        connection.watch(is_streamed=is_streamed, silent_s=self._realtime.refuses_after_s(accepted))
         if is_streamed:
             await self._stream(connection, accepted)
         else:

@@ -121,7 +121,8 @@ class Answer:
             self.text_logprobs.append(delta.text_logprobs)
         if delta.embeddings:
             self.embeddings.extend(delta.embeddings)
-        if delta.finish_reason is not None:
+        if self.finish_reason is None:
+            # The first one is why it ended; some engines end every stream with another `stop`.
             self.finish_reason = delta.finish_reason
         if delta.stop_sequence is not None:
             self.stop_sequence = delta.stop_sequence

@@ -26,7 +26,7 @@ def completion_object(call: Call, outcome: Outcome) -> JsonObject:
         "choices": [
             {
                 "index": index,
-                "message": _message(choice),
+                "message": _message(call.id, index, choice),
                 "logprobs": _logprobs(choice.logprobs, likeliest),
                 "finish_reason": _finish_reason(choice),
             }
@@ -63,6 +63,8 @@ class ChatWriter:
         self._before_text, self._after_text = self._chunk({"content": _MARK}).split(encode(_MARK))
 
         self._choice_count = call.body.get("n") or 1
+        self._call_id = call.id
+        self._begun: set[tuple[int, int]] = set()
 
     def open(self) -> bytes:
         """Return the chunk of each choice that names the role."""
@@ -103,11 +105,25 @@ class ChatWriter:
         if delta.refusal:
             fields["refusal"] = delta.refusal
         if delta.tool_calls:
-            fields["tool_calls"] = [_tool_piece(piece) for piece in delta.tool_calls]
+            fields["tool_calls"] = [
+                self._tool_piece(piece, delta.choice) for piece in delta.tool_calls
+            ]
         if not fields and not delta.logprobs:
             return b""
         logprobs = _logprobs(list(delta.logprobs), self._likeliest)
         return self._chunk(fields, delta.choice, logprobs=logprobs)
+
+    def _tool_piece(self, piece: ToolCallPiece, choice: int) -> JsonObject:
+        function: JsonObject = {"arguments": piece.arguments}
+        if piece.name is not None:
+            function["name"] = piece.name
+        fields: JsonObject = {"index": piece.index, "function": function}
+        place = (choice, piece.index)
+        if place not in self._begun:
+            self._begun.add(place)
+            made = _made_id(self._call_id, choice, piece.index)
+            fields |= {"id": piece.id or made, "type": "function"}
+        return fields
 
     def _chunk(
         self, fields: JsonObject, index: int = 0, *, logprobs: JsonObject | None = None
@@ -129,7 +145,7 @@ def usage_object(usage: Usage) -> JsonObject:
     }
 
 
-def _message(answer: Answer) -> JsonObject:
+def _message(completion_id: str, choice: int, answer: Answer) -> JsonObject:
     message: JsonObject = {
         "role": "assistant",
         "content": answer.text if answer.text_parts or not answer.tool_calls else None,
@@ -138,26 +154,25 @@ def _message(answer: Answer) -> JsonObject:
     if answer.reasoning_parts:
         message["reasoning_content"] = answer.reasoning
     if answer.tool_calls:
-        message["tool_calls"] = [_tool_call(call) for call in answer.tool_calls]
+        message["tool_calls"] = [
+            _tool_call(call, _made_id(completion_id, choice, index))
+            for index, call in enumerate(answer.tool_calls)
+        ]
     return message
 
 
-def _tool_call(call: ToolCall) -> JsonObject:
+def _tool_call(call: ToolCall, made_id: str) -> JsonObject:
     return {
-        "id": call.id,
+        "id": call.id or made_id,
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
     }
 
 
-def _tool_piece(piece: ToolCallPiece) -> JsonObject:
-    function: JsonObject = {"arguments": piece.arguments}
-    if piece.name is not None:
-        function["name"] = piece.name
-    fields: JsonObject = {"index": piece.index, "function": function}
-    if piece.id is not None:
-        fields |= {"id": piece.id, "type": "function"}
-    return fields
+def _made_id(completion_id: str, choice: int, index: int) -> str:
+    """Return the id of a call to which the engine gave none, from its place."""
+    tail = completion_id.partition("-")[2] or completion_id
+    return f"call_{tail}_{choice}_{index}"
 
 
 def _choice(

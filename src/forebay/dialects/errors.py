@@ -92,13 +92,18 @@ def _words(kind: type[ForebayError]) -> _Words:
     raise AssertionError("every ForebayError has ForebayError in its family")
 
 
+def _is_ours_to_mend(error: ForebayError) -> bool:
+    # A wrong engine key, or a model that the engine does not know: no retry mends them.
+    return isinstance(error, errors.EngineFailed) and error.engine_status in (401, 403, 404)
+
+
 def _headers(error: ForebayError, status: int) -> dict[str, str]:
     # The vendors' SDKs retry 409, 429 and every 5xx unless told otherwise.
     headers = {}
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
         headers["retry-after"] = str(max(1, round(retry_after_s)))
-    if status == 409 or isinstance(error, errors.TurnTimedOut):
+    if status == 409 or isinstance(error, errors.TurnTimedOut) or _is_ours_to_mend(error):
         headers["x-should-retry"] = "false"
     if isinstance(error, errors.BodyTimedOut):
         # What may still come of the body is read by nobody.

@@ -10,7 +10,12 @@ import msgspec
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, JsonObject, ToolCallPiece, Turn
 from forebay.dialects.upstream_errors import stream_error
-from forebay.dialects.upstream_events import EventReader, UpstreamUsage, stop_sequence
+from forebay.dialects.upstream_events import (
+    EventReader,
+    UpstreamUsage,
+    finish_of,
+    stop_sequence,
+)
 from forebay.dialects.wire import encode
 
 
@@ -50,7 +55,7 @@ class _Function(msgspec.Struct):
 
 
 class _ToolPiece(msgspec.Struct):
-    index: int = 0
+    index: int | None = None
     id: str | None = None
     function: _Function | None = None
 
@@ -113,8 +118,9 @@ class ChunkReader(EventReader[_Chunk]):
                 continue
             choice = chunk.choices[0]
             message = choice.delta or _EMPTY
-            finish_reason = choice.finish_reason
-            if finish_reason is not None:
+            if choice.finish_reason is not None:
+                choice.finish_reason = finish_of(choice.finish_reason)
+            if choice.finish_reason is not None:
                 self.has_finished = True
                 if chunk.verbose is not None:
                     choice.stop_reason = chunk.verbose.stopping_word or None
@@ -135,25 +141,32 @@ class ChunkReader(EventReader[_Chunk]):
 class _CallNumbers:
     """Numbers the tool calls of one answer from 0, in the order in which they begin.
 
-    Some engines count from 1, and some send every parallel call under index 0 with its own id.
+    Some engines count from 1, or not at all, and some send every parallel call under index 0 with
+    its own id. Clients join what they are told twice, so an id is told with the first piece alone,
+    and a name once; an id that comes later, or another one, is nobody's.
     """
 
     def __init__(self) -> None:
         self._count = 0
         self._begun: dict[int, tuple[int, str | None]] = {}
+        self._named: set[int] = set()
 
     def piece(self, piece: _ToolPiece) -> ToolCallPiece:
         """Return the piece under the number of its call."""
         function = piece.function or _NO_FUNCTION
-        number, call_id = self._begun.get(piece.index, (-1, None))
+        index = piece.index or 0
+        number, call_id = self._begun.get(index, (-1, None))
         is_another = bool(piece.id and call_id and piece.id != call_id and function.name)
-        if number < 0 or is_another:
+        is_first = number < 0 or is_another
+        if is_first:
             number = self._count
             self._count += 1
-            self._begun[piece.index] = (number, piece.id)
-        return ToolCallPiece(
-            number, piece.id or None, function.name or None, function.arguments or ""
-        )
+            self._begun[index] = (number, piece.id)
+        name = None if number in self._named else function.name or None
+        if name is not None:
+            self._named.add(number)
+        call_id = piece.id or None if is_first else None
+        return ToolCallPiece(number, call_id, name, function.arguments or "")
 
 
 def _delta(choice: _Choice, usage: Usage | None, calls: _CallNumbers) -> Delta | None:

@@ -8,6 +8,7 @@ from forebay.core.errors import EngineFailed
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, EmbeddingTurn, JsonObject
 from forebay.dialects.upstream_errors import UNREADABLE, stream_error
+from forebay.dialects.upstream_events import count_of
 from forebay.dialects.wire import encode
 
 
@@ -30,7 +31,7 @@ class _Entry(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = 0
 
 
 class _Answer(msgspec.Struct):
@@ -45,8 +46,8 @@ _answer = msgspec.json.Decoder(_Answer)
 def read_embeddings(answer: bytes, *, count: int) -> Delta:
     """Return the vectors in the order of the inputs, and the usage where the engine tells it.
 
-    Raises `EngineFailed` unless there is one vector for each of `count` inputs, and what an error
-    means that came with a 200.
+    Raises `EngineFailed` unless there is one vector, with numbers, for each of `count` inputs, and
+    what an error means that came with a 200.
     """
     try:
         shape = _answer.decode(answer)
@@ -57,7 +58,10 @@ def read_embeddings(answer: bytes, *, count: int) -> Delta:
     entries = sorted(shape.data, key=lambda entry: entry.index)
     if [entry.index for entry in entries] != list(range(count)):
         raise EngineFailed(f"the engine sent {len(entries)} embeddings for {count} inputs")
+    if not all(entry.embedding for entry in entries):
+        raise EngineFailed("the engine sent an embedding without numbers")
+    usage = shape.usage
     return Delta(
         embeddings=tuple([entry.embedding for entry in entries]),
-        usage=None if shape.usage is None else Usage(input_tokens=shape.usage.prompt_tokens),
+        usage=None if usage is None else Usage(input_tokens=count_of(usage.prompt_tokens)),
     )

@@ -11,21 +11,22 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from forebay.core.errors import EngineFailed
+from forebay.core.errors import EngineFailed, EngineUnavailable, ForebayError
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta
-from forebay.dialects.upstream_errors import UNREADABLE
+from forebay.dialects.upstream_errors import UNREADABLE, stream_error
 
 T = TypeVar("T")
 
 MAX_EVENT_BYTES = 32 * 1024 * 1024
+MAX_TOKENS = 1_000_000_000
 
 
 class EventReader(ABC, Generic[T]):
     """Reads the bytes of one engine stream as deltas.
 
-    `is_done` turns true at `[DONE]`; an engine that leaves it out has still answered when a finish
-    reason came.
+    `is_done` turns true at `[DONE]`, which some engines leave out. `has_finished` turns true at the
+    finish reason, without which no answer is whole: some say `[DONE]` after an error, too.
     """
 
     __slots__ = ("_many", "_one", "_rest", "has_finished", "is_done")
@@ -67,6 +68,14 @@ class EventReader(ABC, Generic[T]):
         self._rest = buffer[end + 2 :]
         return self._deltas(self._decode(buffer[:end]))
 
+    def broken(self) -> ForebayError:
+        """Return why a stream had no finish reason: an error may be all that was there, as JSON."""
+        try:
+            alone = msgspec.json.decode(self._rest, type=_Alone)
+        except UNREADABLE:
+            return EngineUnavailable("the engine broke off its answer")
+        return stream_error(alone.error)
+
     def _decode(self, events: bytes) -> list[T]:
         if events.startswith(b"data: {"):
             body = events[6:]
@@ -100,6 +109,10 @@ class EventReader(ABC, Generic[T]):
         return chunks
 
 
+class _Alone(msgspec.Struct):
+    error: object
+
+
 class _InputDetails(msgspec.Struct):
     cached_tokens: int | None = None
 
@@ -121,11 +134,36 @@ class UpstreamUsage(msgspec.Struct):
         cached = self.prompt_tokens_details
         reasoning = self.completion_tokens_details
         return Usage(
-            input_tokens=self.prompt_tokens or 0,
-            cached_tokens=(cached.cached_tokens or 0) if cached else 0,
-            output_tokens=self.completion_tokens or 0,
-            reasoning_tokens=(reasoning.reasoning_tokens or 0) if reasoning else 0,
+            input_tokens=count_of(self.prompt_tokens),
+            cached_tokens=count_of(cached.cached_tokens) if cached else 0,
+            output_tokens=count_of(self.completion_tokens),
+            reasoning_tokens=count_of(reasoning.reasoning_tokens) if reasoning else 0,
         )
+
+
+def count_of(told: int | None) -> int:
+    """Return a count of tokens that can be charged: no caller is paid for a call."""
+    return min(max(told or 0, 0), MAX_TOKENS)
+
+
+# What engines say beside the API's own words, and what they say when they give a choice up.
+_FINISHES = {
+    "": None,  # from engines that send the field with every chunk
+    "end_turn": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "max_length": "length",
+    "max_tokens": "length",
+}
+_BREAKS = ("abort", "aborted", "cancelled", "error", "timeout")
+
+
+def finish_of(told: str | None) -> str | None:
+    """Return a finish reason in the API's words; raises `EngineFailed` for one that is none."""
+    if told in _BREAKS:
+        raise EngineFailed(f"the engine gave its answer up ('{told}')")
+    return told if told is None else _FINISHES.get(told, told)
 
 
 def stop_sequence(finish_reason: str | None, *matches: object) -> str | None:

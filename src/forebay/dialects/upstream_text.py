@@ -11,7 +11,12 @@ import msgspec
 from forebay.core.errors import UnsupportedParameter
 from forebay.dialects.turn import Delta, JsonObject, TextTurn
 from forebay.dialects.upstream_errors import stream_error
-from forebay.dialects.upstream_events import EventReader, UpstreamUsage, stop_sequence
+from forebay.dialects.upstream_events import (
+    EventReader,
+    UpstreamUsage,
+    finish_of,
+    stop_sequence,
+)
 from forebay.dialects.wire import encode
 
 
@@ -93,17 +98,16 @@ class TextChunkReader(EventReader[_Chunk]):
                 raise stream_error(chunk.error)
             usage = None if chunk.usage is None else chunk.usage.read()
             choice = chunk.choices[0] if chunk.choices else _NO_CHOICE
-            if choice.finish_reason is not None:
+            finish_reason = finish_of(choice.finish_reason)
+            if finish_reason is not None:
                 self.has_finished = True
             if self._must_echo:
                 self._check_echo(choice)
             delta = Delta(
                 text=choice.text or "",
                 text_logprobs=self._logprobs(choice.logprobs),
-                finish_reason=choice.finish_reason,
-                stop_sequence=stop_sequence(
-                    choice.finish_reason, choice.stop_reason, choice.matched_stop
-                ),
+                finish_reason=finish_reason,
+                stop_sequence=stop_sequence(finish_reason, choice.stop_reason, choice.matched_stop),
                 usage=usage,
             )
             self._text_length += len(delta.text)

@@ -41,9 +41,10 @@ class HttpEngineOptions:
     """How to reach one server. `url` ends in `/v1`; `extra` goes into every body.
 
     A connection that stays silent for `stall_s` is given up; a server that answers every health
-    check but not this stream is found that way. After `[DONE]` the end of the body is waited for
-    `tail_s`: only then can the connection be used again. Without an `ssl_context`, the certificates
-    of https servers are checked against the system's authorities.
+    check but not this stream is found that way. With its finish reason an answer is whole: usage
+    and `[DONE]` are waited for `finish_s`, and the end of the body `tail_s` more: only then can the
+    connection be used again. Without an `ssl_context`, the certificates of https servers are
+    checked against the system's authorities.
     """
 
     url: str
@@ -53,6 +54,7 @@ class HttpEngineOptions:
     connect_s: float = 5.0
     stall_s: float = 300.0
     probe_s: float = 5.0
+    finish_s: float = 10.0
     tail_s: float = 1.0
     ssl_context: ssl.SSLContext | None = None
 
@@ -134,13 +136,19 @@ class HttpEngine:
                 raise await _refusal(connection)
             if connection.is_encoded:
                 raise EngineFailed("the engine compressed its answer, which was not asked for")
-            while not reader.is_done and (piece := await connection.read()):
+            ends_at_s: float | None = None
+            while not reader.is_done:
+                if reader.has_finished and ends_at_s is None:
+                    ends_at_s = asyncio.get_running_loop().time() + self._options.finish_s
+                piece = await _next_piece(connection, ends_at_s)
+                if not piece:
+                    break
                 deltas = reader.feed(piece)
                 if deltas:
                     yield deltas
-            if not (reader.is_done or reader.has_finished):
-                raise EngineUnavailable("the engine broke off its answer")
-            if not connection.is_complete:
+            if not reader.has_finished:
+                raise reader.broken()
+            if reader.is_done and not connection.is_complete:
                 with suppress(TimeoutError, EngineError):
                     async with asyncio.timeout(self._options.tail_s):
                         while await connection.read():
@@ -216,6 +224,16 @@ class HttpEngine:
             self._pool.release(connection)
             raise
         return connection
+
+
+async def _next_piece(connection: UpstreamConnection, ends_at_s: float | None) -> bytes:
+    """Return the next piece; b"" for no more, or none until then, of an answer that is whole."""
+    if ends_at_s is None:
+        return await connection.read()
+    with suppress(TimeoutError, EngineError):
+        async with asyncio.timeout_at(ends_at_s):
+            return await connection.read()
+    return b""
 
 
 async def _refusal(connection: UpstreamConnection) -> ForebayError:

@@ -19,7 +19,7 @@ from forebay.core.ledger import LedgerEntry
 from forebay.core.requests import RequestStatus
 from forebay.core.windows import Band
 from forebay.dialects.answer import Answer
-from forebay.dialects.dialect import Outcome
+from forebay.dialects.dialect import DialectName, Outcome
 from forebay.dialects.turn import Delta, JsonObject
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Accepted
@@ -114,6 +114,7 @@ class Realtime:
             if not has_opened:
                 raise self._outwaited(accepted, error) from None
             outcome = self._broken(turn, error)
+            await self._keep_broken(accepted, outcome)
         yield writer.close(outcome)
 
     async def prepare(self, accepted: Accepted) -> bytes:
@@ -129,6 +130,10 @@ class Realtime:
             await self._store.requests.store_settled(new_request(accepted), settlement)
         writer = accepted.dialect.writer(accepted.call)
         return writer.open() + writer.close(outcome)
+
+    def refuses_after_s(self, accepted: Accepted) -> float:
+        """Return how long the call may wait for a slot before it is told to come back later."""
+        return 0.0 if _is_held(accepted) else self._reject_after_s
 
     def refusal(self, accepted: Accepted, error: ForebayError) -> bytes:
         """Return the events of a stream that ends with this error before it gave any output."""
@@ -161,6 +166,18 @@ class Realtime:
             appended=appended(accepted, final),
         )
         await self._store.requests.store_settled(new_request(accepted), settlement)
+
+    async def _keep_broken(self, accepted: Accepted, outcome: Outcome) -> None:
+        """Keep a response that failed once its id was given out: its caller may look for it."""
+        if not accepted.call.wishes.is_stored or accepted.dialect.name is not DialectName.RESPONSES:
+            return
+        final = encode(accepted.dialect.final(accepted.call, outcome))
+        settlement = Settlement(status=outcome.status, finished_at=self._clock.now(), answer=final)
+        try:
+            await self._store.requests.store_settled(new_request(accepted), settlement)
+        except ForebayError:
+            # The caller is told what broke the turn, which may be the store itself.
+            log.exception("broken turn not kept", extra={"request_id": accepted.call.id})
 
     async def _charge_the_cut(self, turn: _Turn) -> None:
         """Charge what a caller that left had been given; one that got nothing pays nothing."""
