@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openai.types.responses import ParsedResponse, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from forebay.core.errors import EngineFailed
+from forebay.core.errors import EngineFailed, Overloaded
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import Outcome
 from forebay.dialects.responses import ResponsesDialect
@@ -255,3 +255,12 @@ def test_whatever_the_order_the_items_agree_with_the_final_object(deltas: list[D
     found = stream(deltas)
     assert done_items(found) == found[-1]["response"]["output"]
     assert all(b["sequence_number"] == a["sequence_number"] + 1 for a, b in pairwise(found))
+
+
+def test_a_stream_that_never_began_is_one_error_as_both_documents_have_it() -> None:
+    call = call_of(DIALECT, {"model": "m", "input": "hi"})
+    told = DIALECT.writer(call).refuse(Overloaded("busy"))
+    (event,) = events(told)
+    assert (event["type"], event["sequence_number"], event["message"]) == ("error", 0, "busy")
+    assert event["error"]["code"] == event["code"] == "rate_limit_exceeded"
+    assert told.endswith(b"data: [DONE]\n\n")

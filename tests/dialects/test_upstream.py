@@ -210,7 +210,16 @@ def test_a_call_whose_id_is_repeated_stays_one_call() -> None:
 
 def test_an_error_inside_a_200_is_raised() -> None:
     with pytest.raises(EngineFailed, match="out of memory"):
-        read(chunk({"content": "a"}) + b'data: {"error":{"message":"out of memory"}}\n\n')
+        read(b'data: {"error":{"message":"out of memory"}}\n\n')
+
+
+@pytest.mark.parametrize(
+    "end", [b'data: {"error":{"message":"out of memory"}}\n\n', b"data: {nonsense\n\n"]
+)
+def test_what_was_said_before_an_error_counts_however_both_came(end: bytes) -> None:
+    reader, deltas = read(chunk({"content": "a"}) + end)
+    assert deltas == [Delta(text="a")]
+    assert isinstance(reader.error, EngineFailed)
 
 
 def test_an_error_inside_a_200_may_say_that_it_is_the_callers_own() -> None:

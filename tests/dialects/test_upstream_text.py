@@ -207,7 +207,7 @@ def test_a_usage_that_cannot_be_is_brought_within_bounds(told: int, charged: int
 
 def test_an_error_inside_a_stream_is_raised() -> None:
     with pytest.raises(PromptRejected, match="too odd"):
-        read(chunk("a") + b'data: {"error":{"code":400,"message":"too odd"}}\n\n')
+        read(b'data: {"error":{"code":400,"message":"too odd"}}\n\n')
 
 
 @pytest.mark.parametrize("event", [b"data: {\n\n", b'data: {"choices":[{"text":3}]}\n\n'])

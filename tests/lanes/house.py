@@ -187,6 +187,7 @@ class House:
         return Realtime(
             self.turns,
             self.store,
+            self.background,
             clock=self.clock,
             reject_after_s=reject_after_s,
             sync_timeout_s=sync_timeout_s,

@@ -15,13 +15,14 @@ from forebay.core.errors import (
     Overloaded,
     TurnTimedOut,
 )
+from forebay.core.lanes import Lane
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta
 from forebay.scheduler.dispatcher import Slot
 from forebay.store.database import Database, StoreFailed, Tx
 from tests.fakes import Gate, ScriptedEngine, looped, says
-from tests.lanes.house import House
+from tests.lanes.house import House, running
 from tests.store.makers import entry
 
 # 6 fresh, 4 cached and 2 output tokens of the model's price, in nano-units.
@@ -194,6 +195,20 @@ async def test_a_call_that_named_a_slower_window_is_held_then_timed_out(house: H
     with await taken(house), pytest.raises(TurnTimedOut):
         await house.realtime().answer(accepted)
     assert await house.charges() == (0, 0)
+
+
+async def test_a_stored_response_that_was_held_too_long_goes_on_in_the_background(
+    house: House,
+) -> None:
+    accepted = house.admit(metadata={"completion_window": "standard"}, store=True)
+    with await taken(house), pytest.raises(TurnTimedOut, match=accepted.call.id):
+        await house.realtime().answer(accepted)
+    waiting = await house.kept(accepted.call.id)
+    assert (waiting.status, waiting.lane) == (RequestStatus.QUEUED, Lane.BACKGROUND)
+    async with running(house.worker.run):
+        done = await house.ended(accepted.call.id)
+    assert done.status is RequestStatus.COMPLETED
+    assert (await house.charges())[0] == 1
 
 
 async def test_a_call_that_is_held_runs_when_a_slot_frees(house: House) -> None:

@@ -6,6 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 from forebay.api.answered import answered
 from forebay.api.body import BodyLimits
+from forebay.api.client_request_id import client_request_id
 from forebay.api.connection import Connection
 from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
@@ -59,6 +60,7 @@ class CompactionRoute:
 
     async def _answer(self, connection: Connection) -> None:
         caller = self._keys.authenticate(connection.headers)
+        connection.client_request_id = client_request_id(connection.headers)
         refuse_idempotency_key(connection.headers)
         body = decode_object(await connection.body(self._limits))
         connection.watch(is_streamed=False)

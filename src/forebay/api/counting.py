@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from forebay.api.answered import answered
 from forebay.api.body import BodyLimits
+from forebay.api.client_request_id import client_request_id
 from forebay.api.connection import Connection
 from forebay.api.inference_operations import HELLO, MESSAGES_BODY, RESPONSES_BODY
 from forebay.api.keys import KeyRing
@@ -100,6 +101,7 @@ class CountingRoute:
 
     async def _answer(self, connection: Connection) -> None:
         caller = self._keys.authenticate(connection.headers)
+        connection.client_request_id = client_request_id(connection.headers)
         body = decode_object(await connection.body(self._limits))
         if isinstance(self._dialect, MessagesDialect):
             self._dialect.check_version(body, connection.header(HEADER))

@@ -194,7 +194,7 @@ class Overloaded(ForebayError):
 
 
 class TurnTimedOut(ForebayError):
-    """A synchronous turn outlasted the time-out; its work was cancelled and is not billed."""
+    """A synchronous turn outlasted the time-out; its work was cancelled, or goes on elsewhere."""
 
     code = "timeout"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forebay.core.clock import seconds_of
+from forebay.core.errors import ForebayError
 from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
 from forebay.dialects.answer import Answer, ToolCall
@@ -77,6 +78,10 @@ class ChatWriter:
         if len(deltas) == 1:
             return self._piece(deltas[0])
         return b"".join([self._piece(delta) for delta in deltas])
+
+    def refuse(self, error: ForebayError) -> bytes:
+        """Return the error that is all of the stream."""
+        return data(openai_error(error).body) + DONE
 
     def close(self, outcome: Outcome) -> bytes:
         """Return the finish chunk, the usage if asked for, and `[DONE]`; or the error."""

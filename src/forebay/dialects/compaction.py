@@ -66,6 +66,7 @@ def compaction_object(
     id: str,
     created_at: Instant,
     usage: object,
+    extension: object,
     cipher: Cipher,
 ) -> JsonObject:
     """Return the compaction: the user's messages among `items`, and the sealed summary."""
@@ -85,6 +86,7 @@ def compaction_object(
         "created_at": seconds_of(created_at),
         "output": [*kept, compaction],
         "usage": usage,
+        "forebay": extension,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from forebay.core.clock import seconds_of
+from forebay.core.errors import ForebayError
 from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
 from forebay.dialects.answer import Answer
@@ -66,6 +67,10 @@ class CompletionsWriter:
     def write(self, deltas: list[Delta]) -> bytes:
         """Return a chunk for each delta that carries output."""
         return b"".join([self._piece(delta) for delta in deltas])
+
+    def refuse(self, error: ForebayError) -> bytes:
+        """Return the error that is all of the stream."""
+        return data(openai_error(error).body) + DONE
 
     def close(self, outcome: Outcome) -> bytes:
         """Return the finish chunks, the usage if asked for, and `[DONE]`; or the error."""

@@ -91,6 +91,10 @@ class Writer(Protocol):
         """Return the events for these deltas; empty when they show nothing."""
         ...
 
+    def refuse(self, error: ForebayError) -> bytes:
+        """Return the whole of a stream that an error ends before it has begun."""
+        ...
+
     def close(self, outcome: Outcome) -> bytes:
         """Return the events that end a stream: completed, incomplete, or failed."""
         ...

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from forebay.core.errors import ForebayError
 from forebay.core.money import Usage
 from forebay.core.requests import RequestStatus
 from forebay.dialects.answer import OutputKind, ToolCall
@@ -89,6 +90,11 @@ class MessagesWriter:
         if not self._is_in_text:
             self._flush(out)
         return b"".join(out)
+
+    def refuse(self, error: ForebayError) -> bytes:
+        """Return the error that is all of the stream."""
+        reply = anthropic_error(error, request_id=self._call.request_id)
+        return event("error", reply.body)
 
     def close(self, outcome: Outcome) -> bytes:
         """Return what ends the blocks and the message; or the error."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from forebay.core.errors import ForebayError
 from forebay.core.requests import RequestStatus
 from forebay.dialects.cipher import Cipher
 from forebay.dialects.dialect import Call, Outcome
+from forebay.dialects.errors import openai_error
 from forebay.dialects.responses_items import (
     Events,
     MessageInProgress,
@@ -67,6 +69,16 @@ class ResponsesWriter:
             for piece in delta.tool_calls:
                 self._write_piece(out, piece)
         return b"".join(out)
+
+    def refuse(self, error: ForebayError) -> bytes:
+        """Return the lone `error` event of a response that has not been created.
+
+        Flat as OpenAI's document has it, and nested as its own client raises it.
+        """
+        told = openai_error(error).body["error"]
+        assert isinstance(told, dict)
+        fields = {name: told[name] for name in ("code", "message", "param")}
+        return self._events.event("error", fields | {"error": told}) + DONE
 
     def close(self, outcome: Outcome) -> bytes:
         """Return what ends the open items, the one terminal event, and `[DONE]`."""

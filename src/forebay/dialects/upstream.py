@@ -106,8 +106,7 @@ class ChunkReader(EventReader[_Chunk]):
         super().__init__(_chunks, _chunk)
         self._calls = _CallNumbers()
 
-    def _deltas(self, chunks: list[_Chunk]) -> list[Delta]:
-        deltas = []
+    def _read(self, chunks: list[_Chunk], deltas: list[Delta]) -> None:
         for chunk in chunks:
             if chunk.error is not None:
                 raise stream_error(chunk.error)
@@ -135,7 +134,6 @@ class ChunkReader(EventReader[_Chunk]):
             delta = _delta(choice, usage, self._calls)
             if delta is not None:
                 deltas.append(delta)
-        return deltas
 
 
 class _CallNumbers:

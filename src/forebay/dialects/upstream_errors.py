@@ -68,6 +68,7 @@ class _ErrorDetail(msgspec.Struct):
 class _ErrorBody(msgspec.Struct):
     error: _ErrorDetail | str = ""
     message: str = ""
+    detail: object = ""  # FastAPI's word, which may be a list of what is wrong
 
 
 def _message_of(body: bytes) -> str:
@@ -76,4 +77,7 @@ def _message_of(body: bytes) -> str:
     except UNREADABLE:
         return "no readable reason"
     detail = shape.error if isinstance(shape.error, str) else shape.error.message
-    return (detail or shape.message or "no reason given")[:2000]
+    told = detail or shape.message
+    if not told and shape.detail:
+        told = shape.detail if isinstance(shape.detail, str) else encode(shape.detail).decode()
+    return (told or "no reason given")[:2000]

@@ -26,21 +26,36 @@ class EventReader(ABC, Generic[T]):
     """Reads the bytes of one engine stream as deltas.
 
     `is_done` turns true at `[DONE]`, which some engines leave out. `has_finished` turns true at the
-    finish reason, without which no answer is whole: some say `[DONE]` after an error, too.
+    finish reason, without which no answer is whole: some say `[DONE]` after an error, too. What an
+    engine said before an `error` counts, however both came.
     """
 
-    __slots__ = ("_many", "_one", "_rest", "has_finished", "is_done")
+    __slots__ = ("_many", "_one", "_rest", "error", "has_finished", "is_done")
 
     def __init__(self, many: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T]) -> None:
         self._many = many
         self._one = one
         self._rest = b""
+        self.error: ForebayError | None = None
         self.is_done = False
         self.has_finished = False
 
     @abstractmethod
+    def _read(self, chunks: list[T], deltas: list[Delta]) -> None:
+        """Add what the events' payloads say, noting in `has_finished` whether one ends it.
+
+        Raises the error that one of them tells.
+        """
+
     def _deltas(self, chunks: list[T]) -> list[Delta]:
-        """Return what the events' payloads say, noting in `has_finished` whether one ends it."""
+        deltas: list[Delta] = []
+        try:
+            self._read(chunks, deltas)
+        except ForebayError as error:
+            if not deltas:
+                raise
+            self.error = error
+        return deltas
 
     def feed(self, piece: bytes) -> list[Delta]:
         """Return the deltas that `piece` completes; raises `EngineFailed` for what is no answer."""
@@ -105,7 +120,11 @@ class EventReader(ABC, Generic[T]):
             try:
                 chunks.append(self._one.decode(data))
             except UNREADABLE as error:
-                raise EngineFailed(f"the engine sent an unreadable event: {error}") from None
+                failed = EngineFailed(f"the engine sent an unreadable event: {error}")
+                if not chunks:
+                    raise failed from None
+                self.error = failed
+                break
         return chunks
 
 

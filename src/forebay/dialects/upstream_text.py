@@ -91,8 +91,7 @@ class TextChunkReader(EventReader[_Chunk]):
         self._offset = 0
         self._text_length = 0
 
-    def _deltas(self, chunks: list[_Chunk]) -> list[Delta]:
-        deltas = []
+    def _read(self, chunks: list[_Chunk], deltas: list[Delta]) -> None:
         for chunk in chunks:
             if chunk.error is not None:
                 raise stream_error(chunk.error)
@@ -113,7 +112,6 @@ class TextChunkReader(EventReader[_Chunk]):
             self._text_length += len(delta.text)
             if delta != _NOTHING:
                 deltas.append(delta)
-        return deltas
 
     def _check_echo(self, choice: _Choice) -> None:
         """Clear or refuse the answer by the first chunk that holds any of it."""

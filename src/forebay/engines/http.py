@@ -146,6 +146,8 @@ class HttpEngine:
                 deltas = reader.feed(piece)
                 if deltas:
                     yield deltas
+                if reader.error is not None:
+                    raise reader.error
             if not reader.has_finished:
                 raise reader.broken()
             if reader.is_done and not connection.is_complete:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
+
 from forebay.core.clock import Clock, Instant, after, seconds_of
 from forebay.core.errors import ForebayError, NotFound, RequestRejected
 from forebay.core.lanes import Lane
@@ -91,6 +93,15 @@ class Background:
             extension=shown_fields(accepted.window.name, accepted.deadline_at),
         )
         return accepted.dialect.final(accepted.call, outcome)
+
+    async def take_over(self, accepted: Accepted) -> None:
+        """Go on with a synchronous response whose caller was let go, under the id it was told."""
+        request = new_request(
+            msgspec.structs.replace(accepted, lane=Lane.BACKGROUND),
+            expires_at=after(accepted.call.created_at, self._expiry_s),
+        )
+        await self._store.requests.enqueue(request)
+        self._runner.wake(request.model)
 
     async def get(self, caller: Caller, request_id: str) -> bytes:
         """Return the response as JSON: byte for byte the same once it has ended."""

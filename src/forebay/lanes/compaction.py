@@ -62,6 +62,7 @@ class Compaction:
             id=self._new_id("comp_"),
             created_at=self._clock.now(),
             usage=final["usage"],
+            extension=final["forebay"],
             cipher=self._cipher.within(caller.project_id),
         )
 

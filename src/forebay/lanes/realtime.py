@@ -12,9 +12,11 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from forebay.core.clock import Clock
 from forebay.core.errors import ForebayError, Overloaded, TurnTimedOut
+from forebay.core.lanes import Lane
 from forebay.core.ledger import LedgerEntry
 from forebay.core.requests import RequestStatus
 from forebay.core.windows import Band
@@ -33,6 +35,14 @@ from forebay.store.store import Store
 log = logging.getLogger(__name__)
 
 
+class Successor(Protocol):
+    """Whoever goes on with what outlasted its caller's connection."""
+
+    async def take_over(self, accepted: Accepted) -> None:
+        """Keep the call durably, to be run later under its id."""
+        ...
+
+
 @dataclass(slots=True)
 class _Turn:
     """A turn under way. Once `is_settling`, its charge is on its way to the disk."""
@@ -46,13 +56,15 @@ class Realtime:
     """Runs synchronous calls.
 
     An interactive one is refused after `reject_after_s` without a slot, and so is one that asked
-    for the flex tier; one that named a slower window is held for up to `sync_timeout_s`.
+    for the flex tier; one that named a slower window is held for up to `sync_timeout_s`. What is to
+    be stored then goes on with its `successor`.
     """
 
     def __init__(
         self,
         turns: Turns,
         store: Store,
+        successor: Successor,
         *,
         clock: Clock,
         reject_after_s: float,
@@ -60,6 +72,7 @@ class Realtime:
     ) -> None:
         self._turns = turns
         self._store = store
+        self._successor = successor
         self._clock = clock
         self._reject_after_s = reject_after_s
         self._sync_timeout_s = sync_timeout_s
@@ -78,7 +91,7 @@ class Realtime:
             await uninterrupted(self._charge_the_cut(turn))
             raise
         except Overloaded as error:
-            raise self._outwaited(accepted, error) from None
+            raise await self._outwaited(accepted, error) from None
         return final
 
     async def stream(self, accepted: Accepted) -> AsyncGenerator[bytes, None]:
@@ -112,7 +125,7 @@ class Realtime:
             raise
         except ForebayError as error:
             if not has_opened:
-                raise self._outwaited(accepted, error) from None
+                raise await self._outwaited(accepted, error) from None
             outcome = self._broken(turn, error)
             await self._keep_broken(accepted, outcome)
         yield writer.close(outcome)
@@ -137,8 +150,7 @@ class Realtime:
 
     def refusal(self, accepted: Accepted, error: ForebayError) -> bytes:
         """Return the events of a stream that ends with this error before it gave any output."""
-        writer = accepted.dialect.writer(accepted.call)
-        return writer.open() + writer.close(self._broken(_Turn(accepted), error))
+        return accepted.dialect.writer(accepted.call).refuse(error)
 
     def _deltas(self, turn: _Turn) -> AsyncGenerator[list[Delta], None]:
         accepted = turn.accepted
@@ -199,13 +211,24 @@ class Realtime:
             extension={"window": turn.accepted.window.name},
         )
 
-    def _outwaited(self, accepted: Accepted, error: ForebayError) -> ForebayError:
-        """Return what the caller is told when the wait for a slot was too long."""
-        if isinstance(error, Overloaded) and _is_held(accepted):
-            return TurnTimedOut(
-                f"the turn did not start within {self._sync_timeout_s:g} s; nothing is billed"
-            )
-        return error
+    async def _outwaited(self, accepted: Accepted, error: ForebayError) -> ForebayError:
+        """Return what the caller is told when the wait for a slot was too long.
+
+        A response that is to be stored goes on in the background, and its caller is told the id.
+        """
+        if not isinstance(error, Overloaded) or not _is_held(accepted):
+            return error
+        told = f"the turn did not start within {self._sync_timeout_s:g} s"
+        if _can_go_on(accepted):
+            await self._successor.take_over(accepted)
+            return TurnTimedOut(f"{told}; it goes on in the background as '{accepted.call.id}'")
+        return TurnTimedOut(f"{told}; nothing is billed")
+
+
+def _can_go_on(accepted: Accepted) -> bool:
+    is_response = accepted.dialect.name is DialectName.RESPONSES
+    may_wait = Lane.BACKGROUND in accepted.window.lanes
+    return is_response and accepted.call.wishes.is_stored and may_wait
 
 
 def _is_held(accepted: Accepted) -> bool:

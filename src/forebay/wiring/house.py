@@ -208,6 +208,7 @@ class House:
         return Realtime(
             self._turns,
             self._store,
+            self._background,
             clock=self._clock,
             reject_after_s=self._settings.reject_after_s,
             sync_timeout_s=self._settings.sync_timeout_s,

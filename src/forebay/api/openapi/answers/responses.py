@@ -192,6 +192,7 @@ class Compaction(msgspec.Struct):
     created_at: Seconds
     output: list[Item]
     usage: ResponseUsage
+    forebay: Forebay
 
 
 class Conversation(msgspec.Struct):
