@@ -15,7 +15,11 @@ from tests.server_process import KEY, ServerProcess
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for all tests that need nothing special of it."""
-    environ = {"FOREBAY_API_KEY": KEY, "FOREBAY_MODELS_DIR": str(require_default_model())}
+    environ = {
+        "FOREBAY_API_KEY": KEY,
+        "FOREBAY_MODELS_DIR": str(require_default_model()),
+        "FOREBAY_WEBHOOK_NETWORKS": "127.0.0.0/8",
+    }
     server = ServerProcess(tmp_path_factory.mktemp("served"), environ=environ)
     server.start()
     yield server

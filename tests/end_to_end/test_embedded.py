@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -26,52 +26,6 @@ ENDED_S = 60.0
 POLL_S = 0.05
 
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """One server for all of these tests."""
-    environ = {
-        "FOREBAY_API_KEY": KEY,
-        "FOREBAY_MODELS_DIR": str(require_default_model()),
-        "FOREBAY_WEBHOOK_NETWORKS": "127.0.0.0/8",
-    }
-    server = ServerProcess(tmp_path_factory.mktemp("served"), environ=environ)
-    server.start()
-    yield server
-    server.end()
-
-
-@pytest.fixture(scope="module")
-def client(server: ServerProcess) -> Iterator[openai.OpenAI]:
-    """OpenAI's SDK, strict about every body."""
-    with (
-        openai.DefaultHttpxClient(trust_env=False) as http,
-        openai.OpenAI(
-            base_url=f"{server.address}/v1",
-            api_key=KEY,
-            http_client=http,
-            max_retries=0,
-            _strict_response_validation=True,
-        ) as client,
-    ):
-        yield client
-
-
-@pytest.fixture(scope="module")
-def claude(server: ServerProcess) -> Iterator[anthropic.Anthropic]:
-    """Anthropic's SDK, strict about every body."""
-    with (
-        anthropic.DefaultHttpxClient(trust_env=False) as http,
-        anthropic.Anthropic(
-            base_url=server.address,
-            api_key=KEY,
-            http_client=http,
-            max_retries=0,
-            _strict_response_validation=True,
-        ) as client,
-    ):
-        yield client
 
 
 def polled(look: Callable[[], T], is_over: Callable[[T], bool]) -> T:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import anthropic
 import openai
 import pytest
 from anthropic.types import ToolParam
-
-from tests.default_model import require_default_model
-from tests.server_process import KEY, ServerProcess
 
 pytestmark = pytest.mark.timeout(120)  # the first one may have to fetch the weights
 
@@ -23,48 +19,6 @@ TOOL: Final[ToolParam] = {
     "description": "Looks a word up.",
     "input_schema": {"type": "object", "properties": {"word": {"type": "string"}}},
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """One server for all of these tests."""
-    environ = {"FOREBAY_API_KEY": KEY, "FOREBAY_MODELS_DIR": str(require_default_model())}
-    server = ServerProcess(tmp_path_factory.mktemp("served"), environ=environ)
-    server.start()
-    yield server
-    server.end()
-
-
-@pytest.fixture(scope="module")
-def client(server: ServerProcess) -> Iterator[openai.OpenAI]:
-    """OpenAI's SDK, strict about every body."""
-    with (
-        openai.DefaultHttpxClient(trust_env=False) as http,
-        openai.OpenAI(
-            base_url=f"{server.address}/v1",
-            api_key=KEY,
-            http_client=http,
-            max_retries=0,
-            _strict_response_validation=True,
-        ) as client,
-    ):
-        yield client
-
-
-@pytest.fixture(scope="module")
-def claude(server: ServerProcess) -> Iterator[anthropic.Anthropic]:
-    """Anthropic's SDK, strict about every body."""
-    with (
-        anthropic.DefaultHttpxClient(trust_env=False) as http,
-        anthropic.Anthropic(
-            base_url=server.address,
-            api_key=KEY,
-            http_client=http,
-            max_retries=0,
-            _strict_response_validation=True,
-        ) as client,
-    ):
-        yield client
 
 
 def completed(
