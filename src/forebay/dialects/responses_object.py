@@ -33,11 +33,27 @@ def response_object(call: Call, outcome: Outcome, cipher: Cipher | None = None) 
         "incomplete_details": (
             _incomplete_details(outcome.answer) if status is RequestStatus.INCOMPLETE else None
         ),
+        "model": call.model,
+        "output": _output(call, outcome, cipher),
+        "service_tier": openai_tier(call.band),
+        "store": call.wishes.is_stored,
+        "usage": _usage(outcome),
+        "metadata": shown(call.wishes.metadata),
+        **_echoed(body),
+    }
+    if body.get("conversation") is not None:
+        response["conversation"] = {"id": conversation_id(body)}
+    if outcome.extension:
+        response["forebay"] = outcome.extension
+    return response
+
+
+def _echoed(body: JsonObject) -> JsonObject:
+    """Return what is shown of the body, with the vendor's defaults."""
+    return {
         "instructions": body.get("instructions"),
         "max_output_tokens": body.get("max_output_tokens"),
         "max_tool_calls": None,
-        "model": call.model,
-        "output": _output(call, outcome, cipher),
         "parallel_tool_calls": _or(body.get("parallel_tool_calls"), True),
         "presence_penalty": _or(body.get("presence_penalty"), 0),
         "frequency_penalty": _or(body.get("frequency_penalty"), 0),
@@ -45,8 +61,6 @@ def response_object(call: Call, outcome: Outcome, cipher: Cipher | None = None) 
         "prompt_cache_key": body.get("prompt_cache_key"),
         "reasoning": _reasoning(body),
         "safety_identifier": body.get("safety_identifier"),
-        "service_tier": openai_tier(call.band),
-        "store": call.wishes.is_stored,
         "temperature": _or(body.get("temperature"), 1),
         "text": _text(body),
         "tool_choice": _or(body.get("tool_choice"), "auto"),
@@ -54,15 +68,8 @@ def response_object(call: Call, outcome: Outcome, cipher: Cipher | None = None) 
         "top_logprobs": _or(body.get("top_logprobs"), 0),
         "top_p": _or(body.get("top_p"), 1),
         "truncation": _or(body.get("truncation"), "disabled"),
-        "usage": _usage(outcome),
         "user": body.get("user"),
-        "metadata": shown(call.wishes.metadata),
     }
-    if body.get("conversation") is not None:
-        response["conversation"] = {"id": conversation_id(body)}
-    if outcome.extension:
-        response["forebay"] = outcome.extension
-    return response
 
 
 def conversation_id(body: JsonObject) -> str | None:
