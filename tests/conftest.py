@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.store.blobs import LocalBlobs
@@ -15,6 +16,10 @@ from forebay.store.store import Store, build_store
 from tests.fakes import CountingIds, ManualClock, ScriptedEngine
 
 OTHER_PROJECT = "proj_other"
+
+# An example may take as long as the machine needs: a timing is never what a test is about.
+settings.register_profile("forebay", deadline=None)
+settings.load_profile("forebay")
 
 
 @pytest.fixture

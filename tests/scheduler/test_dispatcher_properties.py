@@ -121,7 +121,6 @@ class Slots(RuleBasedStateMachine):
 Slots.TestCase.settings = settings(
     max_examples=30,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestSlots = Slots.TestCase
