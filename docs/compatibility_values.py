@@ -49,8 +49,8 @@ CHAT = (
     Values(place="tools[].type", honoured={"function"}, refused={"custom"}),
     Values(
         place="tool_choice",
-        honoured={"none", "auto", "required", "function"},
-        refused={"allowed_tools", "custom"},
+        honoured={"none", "auto", "required", "function", "allowed_tools"},
+        refused={"custom"},
     ),
     Values(
         place="response_format.type",

@@ -141,8 +141,8 @@ def test_fields_that_only_the_engine_knows_are_passed_on() -> None:
         ),
         (
             body(tools=[TOOL], tool_choice={"type": "allowed_tools", "allowed_tools": {}}),
-            UnsupportedParameter,
-            "tool_choice.type",
+            MissingParameter,
+            "tool_choice.allowed_tools.mode",
         ),
         (
             body(tools=[TOOL], tool_choice={"type": "custom", "custom": {"name": "f"}}),

@@ -55,7 +55,7 @@ def _chat_choice(kind: str) -> JsonObject:
     choices: dict[str, JsonObject] = {
         "function": {"function": {"name": "f"}},
         "custom": {"custom": {"name": "f"}},
-        "allowed_tools": {"allowed_tools": {"mode": "auto", "tools": [CHAT_FUNCTION]}},
+        "allowed_tools": {"allowed_tools": {"mode": "required", "tools": [CHAT_FUNCTION]}},
     }
     choice = {"type": kind, **choices[kind]} if kind in choices else kind
     return {"tools": [CHAT_FUNCTION], "tool_choice": choice}

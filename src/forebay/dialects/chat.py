@@ -13,9 +13,9 @@ from forebay.core.errors import (
     ForebayError,
     InvalidParameter,
     MissingParameter,
-    UnsupportedParameter,
 )
 from forebay.dialects.chat_output import ChatWriter, completion_object
+from forebay.dialects.chat_tools import check_tools, chosen
 from forebay.dialects.dialect import (
     Call,
     DialectName,
@@ -27,7 +27,6 @@ from forebay.dialects.dialect import (
 from forebay.dialects.errors import openai_error
 from forebay.dialects.metadata import read_metadata
 from forebay.dialects.parameters import Parameters, Refusal
-from forebay.dialects.tool_choice import named_tool, require_tools
 from forebay.dialects.turn import JsonObject, Turn
 from forebay.dialects.wire import read
 
@@ -102,14 +101,6 @@ class _StreamOptions(msgspec.Struct):
     include_usage: bool = False
 
 
-class _NamedFunction(msgspec.Struct):
-    name: str
-
-
-class _NamedChoice(msgspec.Struct):
-    function: _NamedFunction
-
-
 class ChatBody(msgspec.Struct):
     """A call of Chat Completions."""
 
@@ -161,14 +152,14 @@ class ChatDialect:
                 param="stream_options",
             )
         _check_formats(shape)
-        _check_choice(shape.tool_choice, shape.tools or [])
+        tool_choice, tools = chosen(shape.tool_choice, shape.tools or [])
         messages = body["messages"]
         assert isinstance(messages, list)
         turn = Turn(
             model=shape.model,
             messages=_with_plain_roles(messages),
-            tools=shape.tools or [],
-            tool_choice=shape.tool_choice,
+            tools=tools,
+            tool_choice=tool_choice,
             parallel_tool_calls=shape.parallel_tool_calls,
             response_format=shape.response_format,
             sampling={
@@ -226,12 +217,7 @@ def _check_formats(shape: ChatBody) -> None:
                 "'user', 'assistant' and 'tool'.",
                 param=f"messages[{index}].role",
             )
-    for index, tool in enumerate(shape.tools or []):
-        if tool.get("type") != "function" or not isinstance(tool.get("function"), dict):
-            raise InvalidParameter(
-                "Only tools of type 'function', with a 'function' object, are supported.",
-                param=f"tools[{index}]",
-            )
+    check_tools(shape.tools or [])
     if shape.response_format is not None:
         kind = shape.response_format.get("type")
         if kind not in ("text", "json_object", "json_schema"):
@@ -247,21 +233,3 @@ def _check_formats(shape: ChatBody) -> None:
             "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
             param="top_logprobs",
         )
-
-
-def _check_choice(choice: str | JsonObject | None, tools: list[JsonObject]) -> None:
-    if choice is None or choice in ("none", "auto"):
-        return
-    require_tools(tools)
-    if choice == "required":
-        return
-    if isinstance(choice, str):
-        raise InvalidParameter(
-            f"Invalid value: '{choice}'. Supported values are: 'none', 'auto' and 'required'.",
-            param="tool_choice",
-        )
-    if choice.get("type") != "function":
-        raise UnsupportedParameter(
-            "tool_choice.type", f"'{choice.get('type')}' is not supported, only 'function' is"
-        )
-    named_tool(read(choice, _NamedChoice, at="tool_choice").function.name, tools)
