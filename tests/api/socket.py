@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Scope
 from tests.api.conftest import KEY
 
 PATH = "/v1/responses"
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Socket:
@@ -51,7 +53,9 @@ class Socket:
 
 
 @asynccontextmanager
-async def connected(app: ASGIApp, *, key: str = KEY, path: str = PATH) -> AsyncIterator[Socket]:
+async def connected(
+    app: ASGIApp, *, key: str = KEY, path: str = PATH, headers: Headers = ()
+) -> AsyncIterator[Socket]:
     """Hold a connection open."""
     incoming: asyncio.Queue[Message] = asyncio.Queue()
     outgoing: asyncio.Queue[Message] = asyncio.Queue()
@@ -61,7 +65,7 @@ async def connected(app: ASGIApp, *, key: str = KEY, path: str = PATH) -> AsyncI
         outgoing.put_nowait(message)
 
     async def serve() -> None:
-        await app(_scope(key, path), incoming.get, send)
+        await app(_scope(key, path, headers), incoming.get, send)
 
     serving = asyncio.create_task(serve())
     socket = Socket(await outgoing.get())
@@ -92,11 +96,11 @@ def frame(message: object) -> Message:
     return {"type": "websocket.receive", "text": text}
 
 
-def _scope(key: str, path: str) -> Scope:
+def _scope(key: str, path: str, headers: Headers = ()) -> Scope:
     return {
         "type": "websocket",
         "path": path,
-        "headers": [(b"authorization", f"Bearer {key}".encode())],
+        "headers": [(b"authorization", f"Bearer {key}".encode()), *headers],
         "query_string": b"",
         "root_path": "",
         "extensions": {"websocket.http.response": {}},

@@ -157,6 +157,12 @@ async def test_a_wrong_key_is_refused_before_the_connection_is_made(front: Front
         assert socket.opening["status"] == 401
 
 
+async def test_an_idempotency_key_is_refused_before_the_connection_is_made(front: Front) -> None:
+    headers = [(b"idempotency-key", b"once")]
+    async with connected(front.service.app, headers=headers) as socket:
+        assert socket.opening["status"] == 400
+
+
 async def test_no_other_path_takes_connections(front: Front) -> None:
     async with connected(front.service.app, path="/v1/messages") as socket:
         assert socket.opening["type"] in ("websocket.close", "websocket.http.response.start")

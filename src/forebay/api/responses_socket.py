@@ -13,6 +13,7 @@ from contextlib import aclosing, suppress
 
 from starlette.types import Message, Receive, Scope, Send
 
+from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.api.openapi.operation import Answer, Group, Operation
 from forebay.core.errors import (
@@ -89,6 +90,7 @@ class ResponsesSocket:
         request_id = self.new_id("req_")
         try:
             self.keys.authenticate(scope["headers"])
+            refuse_idempotency_key(scope["headers"])
         except ForebayError as error:
             await _deny(scope, send, error)
             return

@@ -69,6 +69,11 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     context: Context | None = None
 
     @property
+    def conversation_id(self) -> str | None:
+        """The conversation that the answer is added to, if there is one."""
+        return None if self.context is None else self.context.conversation_id
+
+    @property
     def band_rank(self) -> int:
         """The rank of the window's band, most urgent first."""
         return BAND_RANK[self.window.band]

@@ -117,7 +117,7 @@ class Realtime:
                 yield writer.open()
             outcome, entry = ended(accepted, turn.answer, finished_at=self._clock.now())
             # The object is made only for who keeps it: the caller has the events.
-            is_kept = accepted.call.wishes.is_stored or accepted.context is not None
+            is_kept = accepted.call.wishes.is_stored or accepted.conversation_id is not None
             final = accepted.dialect.final(accepted.call, outcome) if is_kept else {}
             await self._settle(turn, outcome, entry, final)
         except (asyncio.CancelledError, GeneratorExit):

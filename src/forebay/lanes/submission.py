@@ -53,7 +53,7 @@ def new_request(
         webhook_token=webhook_token,
         metadata=shown(call.wishes.metadata),
         previous_id=None if context is None else context.previous_id,
-        conversation_id=None if context is None else context.conversation_id,
+        conversation_id=accepted.conversation_id,
     )
 
 

@@ -84,7 +84,7 @@ class Turns:
                             yield shown
 
     async def _alone(
-        self, accepted: Accepted, choice: AnyTurn, number: int, *, max_wait_s: float | None
+        self, accepted: Accepted, choice: AnyTurn, number: int, *, max_wait_s: float
     ) -> AsyncGenerator[list[Delta], None]:
         """Run one choice on a slot of its own.
 
