@@ -10,13 +10,15 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
+from bench.background import run_background
+from bench.databases import POSTGRES, SQLITE
 from bench.figure import Report, figure_table
 from bench.passthrough import run_passthrough
 from bench.process import CommandFailed
 from bench.streams import run_stream_gaps
 
 _WIDTH = 110
-_SCENARIOS = ("passthrough", "streams")
+_SCENARIOS = ("passthrough", "streams", "background")
 
 
 def main() -> int:
@@ -47,7 +49,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", choices=_SCENARIOS, help="run this scenario and no other")
     parser.add_argument("--rounds", type=int, default=3, help="median of so many (default 3)")
     parser.add_argument(
-        "--connections", type=int, default=64, help="for passthrough's throughput (default 64)"
+        "--connections",
+        type=int,
+        default=64,
+        help="for passthrough's throughput and background's creates (default 64)",
+    )
+    parser.add_argument(
+        "--requests",
+        type=int,
+        default=100_000,
+        help="for background's backlog, at least 1000 (default 100000)",
+    )
+    parser.add_argument(
+        "--database", choices=(SQLITE, POSTGRES), help="for background (default both in turn)"
     )
     return parser
 
@@ -68,6 +82,16 @@ async def _run(arguments: argparse.Namespace, progress: Console) -> Report:
         )
     if arguments.only in (None, "streams"):
         reports.append(await run_stream_gaps(rounds=rounds, say=progress.print))
+    if arguments.only in (None, "background"):
+        database: str | None = arguments.database
+        reports.append(
+            await run_background(
+                databases=(SQLITE, POSTGRES) if database is None else (database,),
+                requests=arguments.requests,
+                connections=arguments.connections,
+                say=progress.print,
+            )
+        )
     return Report(
         figures=[figure for report in reports for figure in report.figures],
         failures=[failure for report in reports for failure in report.failures],

@@ -39,11 +39,7 @@ class BareGateway:
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),
-        ) as self.session:
+        async with client_session() as self.session:
             yield
 
     async def _health(self, request: Request) -> Response:
@@ -59,7 +55,7 @@ class BareGateway:
         )
         if is_streamed:
             return StreamingResponse(_relay(answer), media_type="text/event-stream")
-        return Response(await _assemble(answer), media_type="application/json")
+        return Response(await assembled(answer), media_type="application/json")
 
 
 async def _relay(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -68,7 +64,17 @@ async def _relay(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             yield received
 
 
-async def _assemble(answer: aiohttp.ClientResponse) -> bytes:
+def client_session() -> aiohttp.ClientSession:
+    """Make a session of as many connections as are asked for."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+    )
+
+
+async def assembled(answer: aiohttp.ClientResponse) -> bytes:
+    """Read a streamed completion to its end, and give it as one object."""
     content: list[str] = []
     finish_reason = usage = None
     model, pending = "", b""

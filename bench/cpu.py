@@ -31,7 +31,7 @@ class CpuMoment:
         """Look now; the gateway is a process, if there is one."""
         return cls(
             at=time.perf_counter(),
-            gateway_s=0.0 if gateway is None else _process_s(gateway),
+            gateway_s=0.0 if gateway is None else process_s(gateway),
             load_s=time.process_time(),
             machine_s=_machine_s(),
         )
@@ -45,7 +45,8 @@ class CpuMoment:
         return CpuShares(gateway=gateway, load=load, others=max(0.0, machine - gateway - load))
 
 
-def _process_s(pid: int) -> float:
+def process_s(pid: int) -> float:
+    """Give the CPU seconds that a process has taken since its start, in all of its threads."""
     # The name, in parentheses, may hold anything; the third field follows it.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     user_ticks, system_ticks = int(fields[11]), int(fields[12])

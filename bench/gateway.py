@@ -1,6 +1,7 @@
 """The Forebay under test: the installed command, with an engine and a key and else all defaults.
 
-Only for more streams than the engine is given by default are its slots set, too.
+Only for more streams than the engine is given by default are its slots set, too; prices and another
+database are set for those who measure with them.
 """
 
 import asyncio
@@ -8,12 +9,13 @@ import os
 import secrets
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.process import CommandFailed, start_process
+from bench.upstream import MODEL
 
 KEYS = 10
 
@@ -52,7 +54,12 @@ class Gateway:
 
 @asynccontextmanager
 async def serve_forebay(
-    *, upstream: str, folder: Path, slots: int | None = None
+    *,
+    upstream: str,
+    folder: Path,
+    slots: int | None = None,
+    is_priced: bool = False,
+    more_environment: Mapping[str, str] = {},
 ) -> AsyncIterator[Gateway]:
     """Serve from an empty folder while the block runs; the store stays in the folder.
 
@@ -63,10 +70,11 @@ async def serve_forebay(
     store = folder / _STORE
     store.mkdir(parents=True)
     command = [
-        *(_executable(), "serve", "--engine", f"{upstream}/v1", "--port", "0"),
+        *(_executable(), "serve", "--port", "0"),
         *("--data-dir", str(store), "--ready-file", str(ready_file)),
+        *(_priced(upstream, folder) if is_priced else ["--engine", f"{upstream}/v1"]),
     ]
-    environment = _environment(first_key)
+    environment = {**_environment(first_key), **more_environment}
     if slots is not None:
         environment["FOREBAY_ENGINE_SLOTS"] = str(slots)
     async with start_process(command, environment=environment, logs=folder) as process:
@@ -91,6 +99,17 @@ def count_charges(folder: Path) -> int:
     except sqlite3.Error as error:
         raise CommandFailed(f"cannot read the ledger in {file}: {error}") from error
     return int(row[0])
+
+
+def _priced(upstream: str, folder: Path) -> list[str]:
+    """Write a file that names the engine's model with its prices; gives the flags for it."""
+    file = folder / "forebay.toml"
+    file.write_text(
+        f"[models.{MODEL}]\n"
+        f'engines = ["{upstream}/v1"]\n'
+        "price = { input = 0.15, cached = 0.075, output = 0.6 }\n"
+    )
+    return ["--config", str(file)]
 
 
 def _executable() -> str:

@@ -1,16 +1,15 @@
-"""A closed loop of chat completions: each connection asks again when it was answered."""
+"""A closed loop of calls: each connection asks again when it was answered."""
 
 import asyncio
-import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from urllib.parse import urlsplit
 
+from bench.calls import Call
 from bench.connection import LoadConnection, Tally
-from bench.upstream import MODEL
 
 _GRACE_S = 10.0
 """How long a run waits, beyond its own seconds, for the answers still outstanding."""
@@ -26,9 +25,9 @@ class Load:
 
     url: str
     keys: Sequence[str]
+    call: Call
     connections: int
     seconds: float
-    is_streamed: bool = False
     pause_s: float = 0.0
     max_requests: int | None = None
 
@@ -58,7 +57,7 @@ async def run_load(load: Load) -> LoadResult:
     cut short, a lost connection, no answer within the grace time. Raises `OSError` if none listens.
     """
     tally = Tally(
-        requests=_encoded_requests(load),
+        requests=cycle(load.call.encoded(load.url, load.keys)),
         requests_left=load.max_requests,
         pause_s=load.pause_s,
         open=load.connections,
@@ -95,24 +94,6 @@ async def _connect(load: Load, tally: Tally) -> list[LoadConnection]:
             connection.transport.abort()
         raise
     return connections
-
-
-def _encoded_requests(load: Load) -> Iterator[bytes]:
-    """Repeat a prompt of about 500 tokens without end, under each key in turn."""
-    messages = [
-        {"role": "system", "content": "You are terse."},
-        {"role": "user", "content": "lorem ipsum " * 250},
-    ]
-    chat = {"model": MODEL, "messages": messages, "max_tokens": 64, "stream": load.is_streamed}
-    body = json.dumps(chat).encode()
-    head = (
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n"
-        "content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-    )
-    host = urlsplit(load.url).netloc
-    return cycle(
-        [head.format(host=host, key=key, length=len(body)).encode() + body for key in load.keys]
-    )
 
 
 def _result(tally: Tally) -> LoadResult:

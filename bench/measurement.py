@@ -11,6 +11,7 @@ from enum import StrEnum
 from statistics import median
 
 from bench.baseline import Baseline
+from bench.calls import chat
 from bench.gateway import Gateway
 from bench.load import Load, LoadResult, run_load
 
@@ -90,9 +91,9 @@ class Measurements:
             Load(
                 url=target.url,
                 keys=target.keys,
+                call=chat(is_streamed=variant.is_streamed),
                 connections=variant.connections,
                 seconds=seconds,
-                is_streamed=variant.is_streamed,
                 pause_s=variant.pause_s,
             )
         )

@@ -26,7 +26,12 @@ class Process:
     """A running command; start it with `start_process`, which also ends it."""
 
     def __init__(
-        self, command: Sequence[str], *, environment: Mapping[str, str], logs: Path
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        logs: Path,
+        user: str | None,
     ) -> None:
         self.shown = " ".join(command)
         self.out = logs / f"{time.monotonic_ns()}.out"
@@ -41,6 +46,7 @@ class Process:
                     stdout=out,
                     stderr=err,
                     start_new_session=True,
+                    user=user,
                 )
         except OSError as error:
             raise CommandFailed(f"cannot start `{self.shown}`: {error}") from error
@@ -107,13 +113,17 @@ class Process:
 
 @asynccontextmanager
 async def start_process(
-    command: Sequence[str], *, environment: Mapping[str, str], logs: Path
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    logs: Path,
+    user: str | None = None,
 ) -> AsyncIterator[Process]:
-    """Run the command while the block runs; nothing of it is left afterwards.
+    """Run the command while the block runs, as that user or as our own; nothing of it is left.
 
     A connection that the block loses is a `CommandFailed` if the process had ended by then.
     """
-    process = Process(command, environment=environment, logs=logs)
+    process = Process(command, environment=environment, logs=logs, user=user)
     try:
         yield process
     except ConnectionError:

@@ -6,7 +6,6 @@ when the first stream's last token has: then, all of them are under way.
 
 import asyncio
 import gc
-import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -14,12 +13,12 @@ from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from urllib.parse import urlsplit
 
+from bench.calls import counted_stream
 from bench.cpu import CpuMoment, CpuShares
 from bench.load import percentile_ms
 from bench.paced import TOKEN_S, words
 from bench.received import BadStream
 from bench.stream_connection import StreamConnection
-from bench.upstream import MODEL
 
 _GRACE_S = 10.0
 """How long a run waits, beyond the time that its streams take, for those still outstanding."""
@@ -136,21 +135,7 @@ async def _ask_one_by_one(load: StreamLoad, connections: Sequence[StreamConnecti
 
 
 def _requests(load: StreamLoad) -> Iterator[bytes]:
-    chat = {
-        "model": MODEL,
-        "messages": [{"role": "user", "content": "Count."}],
-        "max_tokens": load.tokens,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    body = json.dumps(chat).encode()
-    head = (
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n"
-        "content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-    )
-    host = urlsplit(load.url).netloc
-    for key in islice(cycle(load.keys), load.streams):
-        yield head.format(host=host, key=key, length=len(body)).encode() + body
+    return islice(cycle(counted_stream(load.tokens).encoded(load.url, load.keys)), load.streams)
 
 
 def _token_times(

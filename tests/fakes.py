@@ -17,19 +17,52 @@ START = Instant(1_760_000_000_000)
 USAGE = Usage(input_tokens=10, cached_tokens=4, output_tokens=2)
 
 
+class ManualTimer:
+    """A call to come, for whoever thinks better of it."""
+
+    def __init__(self, when: float, callback: Callable[[], object]) -> None:
+        self.when = when
+        self.callback = callback
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Let it not come."""
+        self.is_cancelled = True
+
+
 class ManualClock:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until it is moved, and the timers that go by it."""
 
     def __init__(self, now: Instant = START) -> None:
         self._now = now
+        self._timers: list[ManualTimer] = []
 
     def now(self) -> Instant:
         """Return the instant to which the clock was moved last."""
         return self._now
 
     def move(self, seconds: float) -> None:
-        """Go forward."""
+        """Go forward, calling everything that is due then, the earliest first."""
         self._now = after(self._now, seconds)
+        while due := [timer for timer in self.timers if timer.when <= self.time()]:
+            timer = min(due, key=lambda each: each.when)
+            self._timers.remove(timer)
+            timer.callback()
+
+    def time(self) -> float:
+        """Return the seconds of an event loop that goes by this clock."""
+        return self._now / 1000
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> ManualTimer:
+        """Call back when the clock is moved to that time."""
+        timer = ManualTimer(when, callback)
+        self._timers.append(timer)
+        return timer
+
+    @property
+    def timers(self) -> list[ManualTimer]:
+        """The timers that are still to come."""
+        return [timer for timer in self._timers if not timer.is_cancelled]
 
 
 class CountingIds:
@@ -82,6 +115,7 @@ class ScriptedEngine:
         self.queue: deque[Script] = deque()
         self.by_prompt: dict[str, Script] = {}
         self.served = list(models)
+        self.takes_prefill = True
         self.probe_error: Exception | None = None
         self.turns: list[Any] = []  # of the kind that the test knows it asked for
         self.counted: list[Turn] = []

@@ -30,12 +30,19 @@ def clean_environment(more: Mapping[str, str] = {}) -> dict[str, str]:
 
 
 class ServerProcess:
-    """A server in `folder`. It may be started, ended and started again on the same data."""
+    """A server in `folder`. It may be started, ended and started again on the same data.
+
+    With a `data_dir`, it keeps its data there, as the servers of one database do.
+    """
 
     def __init__(
-        self, folder: Path, *flags: str, environ: Mapping[str, str] = {"FOREBAY_API_KEY": KEY}
+        self,
+        folder: Path,
+        *flags: str,
+        environ: Mapping[str, str] = {"FOREBAY_API_KEY": KEY},
+        data_dir: Path | None = None,
     ) -> None:
-        self.data_dir = folder / "data"
+        self.data_dir = data_dir or folder / "data"
         self.log_file = folder / "server.log"
         self.output_file = folder / "server.out"
         self.address = ""

@@ -72,6 +72,7 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     has_grammar: bool = True
     takes_images: bool = True
     takes_suffix: bool = False
+    takes_prefill: bool | None = None
     context_tokens: Count | None = None
 
 
@@ -82,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     host: str = "127.0.0.1"
     port: Port = 8088
     data_dir: str = "~/.forebay"
+    database_url: str | None = None
     models_dir: str | None = None
     # Engines: any OpenAI-compatible base URLs; with none, and no models, the embedded one runs.
     engines: list[str] = []
@@ -112,6 +114,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sync_timeout_s: float = 300.0
     background_expiry_s: float = 86_400.0
     unstored_keep_s: float = 600.0
+    retention_s: float = 2_592_000.0
+    events_keep_s: float = 86_400.0
+    idempotency_keep_s: float = 86_400.0
     batch_expiry_s: float = 86_400.0
     lease_s: float = 60.0
     shutdown_grace_s: float = 10.0
@@ -146,6 +151,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def check(self) -> None:
         """Raise `SettingsInvalid` for what the types alone let through."""
         _ = self.networks, self.image_addresses, self.shown_level
+        url = self.database_url
+        if url is not None and not url.startswith(("postgresql://", "postgres://")):
+            # What it is instead is not told: it may hold a password.
+            raise SettingsInvalid("database_url: it must begin with postgresql://")
 
     @property
     def shown_level(self) -> str:
@@ -176,10 +185,14 @@ def load_settings(
     values |= _checked(_from_environment(environ), "environment")
     values |= {name: value for name, value in flags.items() if value is not None}
     settings = _settings(values, "flags")
-    settings.check()
-    return msgspec.structs.replace(
-        settings, api_key=_secret(settings.api_key), secret_key=_secret(settings.secret_key)
+    settings = msgspec.structs.replace(
+        settings,
+        api_key=_secret(settings.api_key),
+        secret_key=_secret(settings.secret_key),
+        database_url=_secret(settings.database_url),
     )
+    settings.check()
+    return settings
 
 
 def _secret(text: str | None) -> str | None:

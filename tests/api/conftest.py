@@ -52,10 +52,11 @@ class Front:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, database_url: str | None) -> Settings:
     """Settings with one model, that two names and three windows have."""
     return Settings(
         data_dir=str(tmp_path / "data"),
+        database_url=database_url,
         api_key=KEY,
         max_body_bytes=MAX_BODY_BYTES,
         max_file_bytes=MAX_FILE_BYTES,

@@ -102,12 +102,6 @@ async def test_a_batch_that_cannot_be_read(
     said(Api("/v1/batches", {}), answer, status, "", code)
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/batches", "/v1/files"])
-async def test_an_idempotency_key_is_refused_by_name(front: Front, path: str) -> None:
-    answer = await front.http.post(path, headers={"idempotency-key": "once"})
-    said(Api(path, {}), answer, 400, "", "unsupported_parameter")
-
-
 @pytest.mark.parametrize("limit", ["9" * 5000, "0", "-1", "many"])
 async def test_a_limit_that_is_none_is_named(front: Front, limit: str) -> None:
     answer = await front.http.get("/v1/batches", params={"limit": limit})

@@ -10,15 +10,17 @@ from starlette.applications import Starlette
 
 from forebay.api.health import health_routes
 from forebay.core.clock import Instant
-from forebay.core.errors import EngineUnavailable
+from forebay.core.errors import EngineBusy, EngineUnavailable
 from forebay.core.models import Model
 from forebay.core.money import PriceList
 from forebay.core.windows import DEFAULT_WINDOWS
+from forebay.engines.breaker import Breaker
 from forebay.engines.pool import Replica
 from forebay.lanes.catalogue import Catalogue
 from forebay.settings import Settings
 from forebay.store.database import Operation, Row, StoreFailed, T, Value
 from forebay.store.projects import Projects
+from forebay.store.signals import Signals
 from tests.api.conftest import BASE_URL, KEY, MODEL, Front
 from tests.api.transport import AppTransport
 from tests.fakes import CountingIds, ManualClock, ScriptedEngine
@@ -59,15 +61,15 @@ def catalogue_of(*replicas: Replica) -> Catalogue:
 
 def replica(*, is_up: bool) -> Replica:
     """Return a replica behind an address that nobody else need know."""
-    engine = ScriptedEngine()
-    return Replica(
-        "http://secret@engine/v1", engine, slots=1, is_up=is_up, last_error="its own words"
-    )
+    breaker = Breaker().found() if is_up else Breaker().lost("its own words")
+    return Replica("http://secret@engine/v1", ScriptedEngine(), slots=1, breaker=breaker)
 
 
 async def asked(catalogue: Catalogue, path: str = "/ready") -> httpx2.Response:
     """Return what a service answers whose store is broken."""
-    projects = Projects(BrokenDatabase(), clock=ManualClock(), new_id=CountingIds())
+    projects = Projects(
+        BrokenDatabase(), clock=ManualClock(), new_id=CountingIds(), signals=Signals()
+    )
     app = Starlette(routes=[*health_routes(catalogue, projects)])
     async with httpx2.AsyncClient(transport=AppTransport(app), base_url=BASE_URL) as http:
         return await http.get(path)
@@ -91,7 +93,9 @@ async def test_a_service_with_a_store_and_a_replica_is_ready(front: Front) -> No
             "status": "ready",
             "reason": None,
             "store": "up",
-            "models": {MODEL: {"is_ready": True, "replicas": 1, "replicas_up": 1}},
+            "models": {
+                MODEL: {"is_ready": True, "replicas": 1, "replicas_up": 1, "replicas_paused": 0}
+            },
         },
     )
 
@@ -142,7 +146,15 @@ async def test_it_lives_without_its_store() -> None:
 async def test_a_model_is_ready_while_one_of_its_replicas_is_up() -> None:
     answer = await asked(catalogue_of(replica(is_up=False), replica(is_up=True)))
     state = answer.json()["models"][MODEL]
-    assert state == {"is_ready": True, "replicas": 2, "replicas_up": 1}
+    assert state == {"is_ready": True, "replicas": 2, "replicas_up": 1, "replicas_paused": 0}
+
+
+async def test_a_model_whose_replica_pauses_is_ready_and_says_so() -> None:
+    busy = replica(is_up=True)
+    busy.breaker = busy.breaker.failed(EngineBusy("full"), 0, is_trial=False, now_s=0.0)
+    answer = await asked(catalogue_of(busy))
+    state = answer.json()["models"][MODEL]
+    assert state == {"is_ready": True, "replicas": 1, "replicas_up": 1, "replicas_paused": 1}
 
 
 async def test_readiness_tells_no_address_and_no_words_of_an_engine() -> None:

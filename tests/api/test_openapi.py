@@ -36,7 +36,7 @@ def answered(front: Front) -> list[tuple[str, str]]:
         for method in (route.methods or set()) - {"HEAD"}
     ]
     assert {("POST", path) for path in door._hot} <= set(found)
-    return found + [("GET", path) for path in door._sockets]
+    return found + [("X-FOREBAY-WEBSOCKET", path) for path in door._sockets]
 
 
 async def test_each_route_has_one_operation_and_each_operation_a_route(front: Front) -> None:

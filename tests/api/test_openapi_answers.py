@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from forebay.api.openapi.operation import MODEL as PLACE_OF_MODEL
 from forebay.core.errors import EngineFailed
 from forebay.dialects.turn import Delta, ToolCallPiece
+from forebay.settings import Settings
 from tests.api.conftest import BASE_URL, MODEL, Front
 from tests.api.described import Description, bearer, description_of
 from tests.api.test_embeddings import embeds
 from tests.api.transport import AppTransport
 from tests.fakes import USAGE, ScriptedEngine, Step, until
+from tests.lanes.receivers import receiving
 
 LOGPROB = {"token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": []}
 TOOL: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
@@ -53,6 +56,12 @@ class Caller:
 
     async def delete(self, path: str) -> Any:
         return await self("DELETE", path)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings that let webhooks go to loopback."""
+    return msgspec.structs.replace(settings, webhook_networks=["127.0.0.0/8"])
 
 
 @pytest.fixture
@@ -103,7 +112,11 @@ async def responses(call: Caller, engine: ScriptedEngine) -> None:
     await call.post("/v1/responses/input_tokens", {"model": MODEL, "input": "hi"})
     await call.delete(one)
     queued = await call.post("/v1/responses", {"model": MODEL, "input": "x", "background": True})
-    await call.post(f"/v1/responses/{queued['id']}/cancel")
+    waiting = f"/v1/responses/{queued['id']}"
+    assert (await call.get("/v1/responses?background=true"))["data"]
+    await call.post(f"{waiting}/cancel")
+    again = await call.post(f"{waiting}/retry")
+    assert (await call.get(f"/v1/responses/{again['id']}?wait=600"))["status"] == "completed"
 
 
 async def conversations(call: Caller, _: ScriptedEngine) -> None:
@@ -146,6 +159,32 @@ async def batches(call: Caller, _: ScriptedEngine) -> None:
     await call.delete(one)
 
 
+async def webhooks(call: Caller, _: ScriptedEngine) -> None:
+    async with receiving() as receiver:
+        receiver.statuses = [410]
+        wanted = {"name": "n", "url": receiver.url, "event_types": ["response.cancelled"]}
+        made = await call.post("/v1/webhook_endpoints", wanted)
+        one = f"/v1/webhook_endpoints/{made['id']}"
+        queued = await call.post(
+            "/v1/responses", {"model": MODEL, "input": "x", "background": True}
+        )
+        await call.post(f"/v1/responses/{queued['id']}/cancel")
+
+        async def is_disabled() -> Any:
+            return (await call.get(one)).get("forebay")
+
+        await until(is_disabled)
+        await call.get("/v1/webhook_endpoints?limit=1")
+        await call.get("/v1/webhook_event_types")
+        await call.post(one, {"name": "m"})
+        await call.post(f"{one}/rotate_secret", {"keep_old_secret_active_for_24_hours": True})
+        await call.post(f"{one}/test", {"event_type": "batch.failed"})
+        (_, failed) = (await call.get(f"{one}/deliveries"))["data"]
+        await call.post(f"{one}/deliveries/{failed['id']}/redeliver")
+        await receiver.came(3)
+        await call.delete(one)
+
+
 async def others(call: Caller, engine: ScriptedEngine) -> None:
     engine.queue += [everything(), embeds([0.5, 0.5]), embeds([0.5, 0.5])]
     messages: Any = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
@@ -168,7 +207,7 @@ async def others(call: Caller, engine: ScriptedEngine) -> None:
 
 
 async def test_every_operation_answers_as_it_says(call: Caller, engine: ScriptedEngine) -> None:
-    for story in (chats, responses, conversations, batches, others):
+    for story in (chats, responses, conversations, batches, webhooks, others):
         await story(call, engine)
     wanted = {
         (method, path, 200)

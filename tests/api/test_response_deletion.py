@@ -96,7 +96,10 @@ async def test_what_is_deleted_is_gone_on_every_way_to_it(
     item = reference(await output_id(front, first))
     await front.openai.responses.delete(first)
     turns = len(engine.turns)
-    for method, path in (("GET", ""), ("GET", "/input_items"), ("DELETE", ""), ("POST", "/cancel")):
+    for method, path in (
+        *(("GET", ""), ("GET", "?wait=600"), ("GET", "?stream=true"), ("GET", "/input_items")),
+        *(("POST", "/cancel"), ("POST", "/retry"), ("DELETE", "")),
+    ):
         answer = await front.http.request(method, f"/v1/responses/{first}{path}")
         assert answer.status_code == 404, (method, path)
     with pytest.raises(openai.BadRequestError, match="not found"):

@@ -44,8 +44,10 @@ CASES = [
 
 LOOKUPS = (
     ("GET", "/v1/responses/{response}", None),
+    ("GET", "/v1/responses/{background}?wait=600", None),
     ("GET", "/v1/responses/{response}/input_items", None),
     ("POST", "/v1/responses/{background}/cancel", None),
+    ("POST", "/v1/responses/{background}/retry", None),
     ("DELETE", "/v1/responses/{response}", None),
     ("GET", "/v1/conversations/{conversation}", None),
     ("POST", "/v1/conversations/{conversation}", {"metadata": {"a": "b"}}),

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from forebay.wiring.service import DATABASE_FILE
+from forebay.wiring.data_directory import DATABASE_FILE
 
 Row = dict[str, object]
 

@@ -10,23 +10,27 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.crash.callers import MODEL, Callers, write_config
+from tests.crash.callers import MODEL, POLL_S, Callers, Json, write_config
 from tests.crash.kept import charges, rows_of
+from tests.crash.readers import DELTA, creating, numbers_of, text_of, whole
 from tests.crash.rote_engine import RoteEngine, answer_to, rote_engine
 from tests.server_process import KEY, ServerProcess
 
 SLOTS = 4
 QUICK_S = 5.0
 GRACE_S = 1.0
+LONG_GRACE_S = 20.0
 
 
 @asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[tuple[Callers, RoteEngine]]:
+async def served(
+    folder: Path, *, grace_s: float = GRACE_S
+) -> AsyncIterator[tuple[Callers, RoteEngine]]:
     """Run a server in front of an engine whose gate is closed."""
     async with rote_engine(pause_s=0) as engine, aiohttp.ClientSession() as http:
         engine.gate.clear()
         config = write_config(folder, engine, slots=SLOTS)
-        environ = {"FOREBAY_API_KEY": KEY, "FOREBAY_SHUTDOWN_GRACE_S": str(GRACE_S)}
+        environ = {"FOREBAY_API_KEY": KEY, "FOREBAY_SHUTDOWN_GRACE_S": str(grace_s)}
         server = ServerProcess(folder, "--config", str(config), environ=environ)
         callers = Callers(server, http)
         try:
@@ -74,6 +78,52 @@ async def test_background_work_that_was_given_back_is_finished_by_the_next_serve
             response = await callers.until_ended(f"/v1/responses/{response_id}")
             assert response["output"][0]["content"][0]["text"] == answer_to(prompt)  # type: ignore[index]
             assert response["forebay"]["attempt"] == 1  # type: ignore[index]
+
+
+async def test_in_the_grace_what_runs_is_ended_and_nothing_new_begun(tmp_path: Path) -> None:
+    async with served(tmp_path, grace_s=LONG_GRACE_S) as (callers, engine):
+        for n in range(6):
+            await callers.submit(f"prompt {n}")
+        await engine.until_begun(SLOTS)
+        callers.server.terminate()
+        await until_nobody_is_let_in(callers)
+
+        # Its slot is free then, while the others run.
+        engine.let_go("prompt 0")
+        await until_charged(callers)
+        engine.gate.set()
+
+        assert await asyncio.to_thread(callers.server.wait) == 0
+        assert len(engine.asked) == SLOTS
+        kept = rows_of(
+            callers.server.data_dir, "SELECT status, attempt FROM request ORDER BY status"
+        )
+        ended, waiting = {"status": "completed", "attempt": 1}, {"status": "queued", "attempt": 0}
+        assert kept == [ended] * SLOTS + [waiting] * 2
+        assert len(charges(callers.server.data_dir)) == SLOTS
+
+
+async def test_a_stream_that_was_given_back_goes_on_uncounted_by_the_next_server(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path) as (callers, engine):
+        body: Json = {"model": MODEL, "input": "who is there", "background": True}
+        async with creating(callers.http, callers.server, body) as reader:
+            await reader.until(DELTA)
+            await stopped(callers)
+            await reader.until_over()
+        assert not reader.is_whole
+        engine.gate.set()
+
+        await callers.start_server()
+
+        events = reader.events + await whole(
+            callers.http, callers.server, reader.response_id, starting_after=reader.number
+        )
+        assert numbers_of(events) == list(range(len(events)))
+        assert text_of(events) == answer_to("who is there")
+        assert events[-1]["response"]["forebay"]["attempt"] == 1
+        assert [asked.begun for asked in engine.asked] == ["", text_of(reader.events)]
 
 
 async def test_a_batch_in_flight_is_given_back_and_finished_by_the_next_server(
@@ -125,6 +175,14 @@ async def test_a_realtime_turn_that_outlasts_the_grace_is_cut_and_charged(tmp_pa
         (charge,) = charges(callers.server.data_dir)
         assert charge["output_tokens"] == 1
         assert charge["model"] == MODEL
+
+
+async def until_charged(callers: Callers) -> None:
+    """Return once there is a charge in the ledger."""
+    while True:
+        if charges(callers.server.data_dir):
+            return
+        await asyncio.sleep(POLL_S)
 
 
 async def until_nobody_is_let_in(callers: Callers) -> None:

@@ -19,7 +19,9 @@ def _transport(content: bytes, content_type: str) -> httpx2.MockTransport:
 
 
 @contextmanager
-def openai_reading(answer: bytes | JsonObject) -> Iterator[openai.OpenAI]:
+def openai_reading(
+    answer: bytes | JsonObject, *, is_strict: bool = True
+) -> Iterator[openai.OpenAI]:
     """Yield a client that gets `answer`, a stream or an object, whatever it asks."""
     with (
         httpx2.Client(transport=_sent(answer)) as http,
@@ -28,7 +30,7 @@ def openai_reading(answer: bytes | JsonObject) -> Iterator[openai.OpenAI]:
             base_url="http://memory/v1",
             http_client=http,
             max_retries=0,
-            _strict_response_validation=True,
+            _strict_response_validation=is_strict,
         ) as client,
     ):
         yield client

@@ -143,7 +143,6 @@ def test_unknown_fields_are_ignored() -> None:
         (body(prompt={"id": "p"}), UnsupportedParameter, "prompt"),
         (body(truncation="middle"), InvalidParameter, "truncation"),
         (body(max_tool_calls=3), UnsupportedParameter, "max_tool_calls"),
-        (body(background=True, stream=True), UnsupportedParameter, "stream"),
     ],
 )
 def test_a_bad_body_is_refused_with_the_name_of_the_field(
@@ -156,3 +155,8 @@ def test_a_bad_body_is_refused_with_the_name_of_the_field(
 
 def test_truncation_may_be_said_to_be_disabled() -> None:
     DIALECT.parse(body(truncation="disabled"))
+
+
+def test_a_background_response_may_be_streamed() -> None:
+    _, wishes = DIALECT.parse(body(background=True, stream=True))
+    assert (wishes.is_background, wishes.is_streamed) == (True, True)

@@ -11,6 +11,7 @@ from forebay.core.errors import (
     EngineBusy,
     EngineFailed,
     ForebayError,
+    GatewayFailed,
     PromptRejected,
 )
 from forebay.dialects.upstream_errors import engine_error
@@ -30,6 +31,17 @@ from forebay.dialects.upstream_errors import engine_error
         (500, "audio input is not supported - hint: you may need the mmproj", PromptRejected),
         (401, "bad key", EngineFailed),
         (404, "no such model", EngineFailed),
+        (408, "too slow", EngineFailed),
+        (409, "in the middle of something", EngineFailed),
+        (425, "too early", EngineFailed),
+        (502, "Bad Gateway", GatewayFailed),
+        (504, "Gateway Timeout", GatewayFailed),
+        (520, "unknown", EngineFailed),
+        (521, "down", GatewayFailed),
+        (522, "timed out", GatewayFailed),
+        (523, "unreachable", GatewayFailed),
+        (524, "timed out", GatewayFailed),
+        (529, "Overloaded", EngineBusy),
     ],
 )
 def test_an_engines_error_answer_is_sorted_by_whose_fault_it_is(
@@ -61,10 +73,16 @@ def test_an_input_too_long_to_embed_is_the_callers_fault_although_llama_cpp_says
     assert "602 tokens" in str(error)
 
 
-def test_a_busy_engines_wish_is_kept() -> None:
-    error = engine_error(429, b"", retry_after_s=4.0)
-    assert isinstance(error, EngineBusy)
+@pytest.mark.parametrize("status", [429, 502, 503, 504, 529])
+def test_the_wish_of_an_engine_that_is_busy_or_away_is_kept(status: int) -> None:
+    error = engine_error(status, b"", retry_after_s=4.0)
+    assert isinstance(error, EngineBusy | GatewayFailed)
     assert error.retry_after_s == 4.0
+
+
+def test_the_page_of_a_proxy_is_not_shown_to_callers() -> None:
+    error = engine_error(502, b"<html>nginx at 10.0.0.7</html>", retry_after_s=None)
+    assert str(error) == "nothing answers behind the engine's address (502)"
 
 
 @pytest.mark.parametrize(

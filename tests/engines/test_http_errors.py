@@ -9,6 +9,7 @@ from forebay.core.errors import (
     EngineFailed,
     EngineUnavailable,
     EngineUnreachable,
+    GatewayFailed,
     PromptRejected,
 )
 from forebay.engines.http import MAX_ERROR_BYTES
@@ -30,6 +31,7 @@ from tests.engines.scripted_server import (
     serve,
     sized,
 )
+from tests.fakes import ManualClock
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ async def test_a_kept_connection_that_stalls_is_not_replaced() -> None:
     [
         (b"Retry-After: 7\r\n", 7.0),
         (b"retry-after: 0.5\r\n", 0.5),
-        (b"Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n", None),
+        (b"Retry-After: Thu, 09 Oct 2025 08:53:50 GMT\r\n", 30.0),
         (b"Retry-After: inf\r\n", None),
         (b"Retry-After: -1\r\n", None),
         (b"", None),
@@ -77,7 +79,7 @@ async def test_a_busy_engine_says_when_to_come_back(
     headers: bytes, retry_after_s: float | None
 ) -> None:
     answer = sized(b"{}", status=b"429 Too Many Requests", headers=headers)
-    async with engine_at(answering(answer)) as (engine, _):
+    async with engine_at(answering(answer), clock=ManualClock()) as (engine, _):
         with pytest.raises(EngineBusy) as error:
             await text_of(engine)
 
@@ -170,6 +172,36 @@ async def test_a_probe_tells_the_models_over_a_kept_connection() -> None:
     head = server.requests[0].decode()
     assert head.startswith("GET /v1/models HTTP/1.1\r\n")
     assert "\r\nAuthorization: Bearer k\r\n" in head
+
+
+@pytest.mark.parametrize(
+    ("owners", "takes_prefill"),
+    [
+        ([b'"vllm"'], True),
+        ([b'"sglang"'], True),
+        ([b'"llamacpp"', b'"llamacpp"'], True),
+        ([b'"openai"'], False),
+        ([b'"vllm"', b'"openai"'], False),
+        ([b"null"], False),
+        ([b'["vllm"]'], False),
+        ([], False),
+    ],
+)
+async def test_a_probe_tells_by_the_models_owner_whether_a_prefill_is_taken(
+    owners: list[bytes], takes_prefill: bool
+) -> None:
+    entries = b",".join(b'{"id":"a","owned_by":%b}' % owner for owner in owners)
+    async with engine_at(answering(sized(b'{"data":[%b]}' % entries))) as (engine, _):
+        assert not engine.takes_prefill
+        await engine.models()
+        assert engine.takes_prefill is takes_prefill
+
+
+async def test_a_proxy_in_front_of_an_engine_that_is_gone_is_no_failure_of_the_request() -> None:
+    answer = sized(b"<html>nginx</html>", status=b"502 Bad Gateway")
+    async with engine_at(answering(answer)) as (engine, _):
+        with pytest.raises(GatewayFailed, match="nothing answers"):
+            await text_of(engine)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from forebay.core.clock import Instant
+from forebay.core.ledger import LedgerEntry
 from forebay.store.blobs import Blob, Blobs, BlobWriter
 from forebay.store.database import StoreFailed
-from forebay.store.requests import RequestRecord, Requests, Settlement
+from forebay.store.request_records import RequestRecord, Settlement
+from forebay.store.requests import Requests
 from tests.fakes import Gate
 
 
@@ -60,12 +62,17 @@ class BusyRequests(Requests):
         self,
         request: RequestRecord,
         *,
-        not_before_at: Instant,
+        not_before_at: Instant | None = None,
         is_counted: bool,
         is_failure: bool = False,
+        waste: LedgerEntry | None = None,
     ) -> None:
         if self.gate is not None:
             await self.gate.pass_through()
         await super().requeue(
-            request, not_before_at=not_before_at, is_counted=is_counted, is_failure=is_failure
+            request,
+            not_before_at=not_before_at,
+            is_counted=is_counted,
+            is_failure=is_failure,
+            waste=waste,
         )

@@ -26,6 +26,8 @@ from forebay.engines.pool import Replica
 from forebay.lanes.address_guard import AddressGuard
 from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.background import Background
+from forebay.lanes.background_runs import BackgroundRuns
+from forebay.lanes.background_streams import BackgroundStreams
 from forebay.lanes.background_worker import BackgroundWorker
 from forebay.lanes.batch.batches import BatchDesk
 from forebay.lanes.batch.closer import Closer
@@ -35,17 +37,23 @@ from forebay.lanes.batch.plan import Planner
 from forebay.lanes.batch.validator import Validator
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.catalogue import Catalogue, Served
+from forebay.lanes.claims import Claims
 from forebay.lanes.contexts import Contexts
+from forebay.lanes.control import SoleControl
 from forebay.lanes.images import Images
 from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.lanes.outlook import Outlook
 from forebay.lanes.realtime import Realtime
 from forebay.lanes.secret import Seal
+from forebay.lanes.stored_responses import StoredResponses
 from forebay.lanes.turns import Turns
+from forebay.lanes.webhook_calls import WebhookCalls
 from forebay.lanes.webhooks import Webhooks
-from forebay.scheduler.dispatcher import Dispatcher
-from forebay.store.requests import RequestRecord
+from forebay.store.request_records import RequestRecord
+from forebay.store.signals import Topic, queued_subject
 from forebay.store.store import Store
 from tests.fakes import CountingIds, ManualClock, ScriptedEngine, until
+from tests.lanes.watched_dispatcher import WatchedDispatcher
 
 CALLER = Caller(project_id=DEFAULT_PROJECT, key_id="key_1")
 PRICE = Price(input=1_000_000, cached=500_000, output=2_000_000)
@@ -67,7 +75,7 @@ class House:
         self, store: Store, clock: ManualClock, new_id: CountingIds, engine: ScriptedEngine
     ) -> None:
         self.store, self.clock, self.new_id, self.engine = store, clock, new_id, engine
-        self.dispatcher = Dispatcher()
+        self.dispatcher = WatchedDispatcher(timers=lambda: clock)
         self.catalogue = Catalogue()
         self.dialects: dict[DialectName, Dialect] = {
             dialect.name: dialect
@@ -87,27 +95,40 @@ class House:
         self.seal = Seal(b"secret")
         self.admission = Admission(self.catalogue, self.dialects, clock=clock, new_id=new_id)
         self.leases = LeaseKeeper(store.leases, clock=clock, lease_s=60)
-        self.webhooks = Webhooks(
-            store.deliveries, clock=clock, seal=self.seal, guard=AddressGuard((LOOPBACK,))
-        )
-        self.worker = BackgroundWorker(
-            self.admission,
-            self.contexts,
-            self.turns,
-            self.dispatcher,
+        self.control = SoleControl()
+        self.streams = BackgroundStreams(store)
+        self.calls = WebhookCalls(clock=clock, seal=self.seal, guard=AddressGuard((LOOPBACK,)))
+        self.webhooks = Webhooks(store, self.calls, clock=clock, chance=lambda: 0.0)
+        claims = Claims(
             store,
-            self.leases,
-            self.webhooks,
+            self.streams,
             clock=clock,
             chance=lambda: 1.0,
             after_failure_s=0.0,
+            sleep=moment,
+        )
+        runs = BackgroundRuns(
+            self.admission,
+            self.contexts,
+            self.turns,
+            claims,
+            store.events,
+            self.streams,
+            clock=clock,
+            sleep=moment,
+        )
+        self.worker = BackgroundWorker(
+            runs, self.dispatcher, store, self.leases, self.control, clock=clock
+        )
+        outlook = Outlook(store.paces, clock=clock, progress=self.worker.progress)
+        self.responses = StoredResponses(
+            self.admission, self.catalogue, self.contexts, outlook, store
         )
         self.background = Background(
             self.admission,
             self.contexts,
             store,
-            self.worker,
-            self.webhooks,
+            self.streams,
             clock=clock,
             seal=self.seal,
             guard=AddressGuard(EVERYWHERE),  # so that delivery has something to refuse
@@ -135,16 +156,25 @@ class House:
             self.dispatcher,
             store,
             self.leases,
+            self.control,
             clock=clock,
             on_progress=self.closing.set,
             flush_after_s=0.005,
             after_failure_s=0.0,
         )
         self.closer = Closer(
-            self.batch_worker, self.runner, store, self.leases, clock=clock, wake=self.closing
+            self.batch_worker,
+            self.runner,
+            store,
+            self.leases,
+            self.control,
+            clock=clock,
+            wake=self.closing,
         )
         planner = Planner(self.catalogue, store.blobs, max_requests=1000, max_errors=5)
-        self.validator = Validator(planner, store, clock=clock, on_begun=self.batch_worker.wake)
+        self.validator = Validator(
+            planner, store, self.control, clock=clock, on_begun=self.batch_worker.wake
+        )
         self.files = FileDesk(store, clock=clock, new_id=new_id, max_file_bytes=10**7)
         self.batches = BatchDesk(
             store,
@@ -203,6 +233,10 @@ class House:
         accepted = self.admit(prompt, background=True, **others)
         return str((await self.background.submit(accepted))["id"])
 
+    def look_again(self) -> None:
+        """Have the background worker look for waiting work."""
+        self.store.signals.send(Topic.QUEUED, queued_subject("tiny", (0, Instant(0))))
+
     async def kept(self, request_id: str) -> RequestRecord:
         """Return a request as it is kept, which it must be."""
         request = await self.store.requests.get(DEFAULT_PROJECT, request_id)
@@ -228,6 +262,11 @@ class House:
         self.pauses_s.append(seconds)
         self.clock.move(seconds)
         await asyncio.sleep(0)
+
+
+async def moment(_: float) -> None:
+    """Let others run instead of waiting."""
+    await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from forebay.dialects.turn import Delta
 from forebay.lanes.expirer import Expirer
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.retries import MAX_FAILURES
-from forebay.store.requests import RequestRecord
+from forebay.store.request_records import RequestRecord
 from tests.fakes import START, Gate, says, until
 from tests.lanes.house import CALLER, House, running
 from tests.store.makers import entry
@@ -94,12 +94,10 @@ async def test_a_failed_attempt_runs_again_when_its_pause_is_over(house: House) 
     async with running(house.worker.run):
         for turns, pause_s in ((1, 1.0), (2, 2.0)):
             await paused(house, request_id, turns=turns)
-            pause_ends_at = await house.store.requests.next_pause_end(
-                "tiny", after=house.clock.now()
-            )
+            pause_ends_at = await house.store.requests.next_pause_end("tiny")
             assert pause_ends_at == after(house.clock.now(), pause_s)
             house.clock.move(pause_s)
-            house.worker.wake("tiny")
+            house.look_again()
         request = await house.ended(request_id)
     assert (request.status, request.attempt) == (RequestStatus.COMPLETED, 3)
     assert shown(request)["forebay"]["attempt"] == 3
@@ -111,7 +109,7 @@ async def test_a_busy_engine_is_asked_again_when_it_wishes(house: House) -> None
     request_id = await house.submit()
     async with running(house.worker.run):
         await paused(house, request_id, turns=1)
-        pause_ends_at = await house.store.requests.next_pause_end("tiny", after=START)
+        pause_ends_at = await house.store.requests.next_pause_end("tiny")
     assert pause_ends_at == after(START, 7)
 
 
@@ -139,7 +137,7 @@ async def test_a_request_that_the_engine_fails_again_and_again_fails(
         for turns in range(1, MAX_FAILURES):
             await paused(house, request_id, turns=turns)
             house.clock.move(60)
-            house.worker.wake("tiny")
+            house.look_again()
         request = await house.ended(request_id)
     assert (request.status, request.attempt) == (RequestStatus.FAILED, MAX_FAILURES)
 
@@ -151,7 +149,7 @@ async def test_an_engine_that_is_away_makes_work_late_and_not_failed(house: Hous
         for turns in range(1, MAX_FAILURES + 3):
             await paused(house, request_id, turns=turns)
             house.clock.move(60)
-            house.worker.wake("tiny")
+            house.look_again()
         request = await house.ended(request_id)
     assert request.status is RequestStatus.COMPLETED
 
@@ -169,7 +167,7 @@ async def test_retries_end_with_the_expiry(house: House) -> None:
 
 
 async def test_a_request_that_still_waits_at_its_expiry_fails(house: House) -> None:
-    expirer = Expirer(house.admission, house.store, house.webhooks, clock=house.clock)
+    expirer = Expirer(house.admission, house.store, house.control, clock=house.clock)
     request_id = await house.submit()
     house.clock.move(86_400)
     async with running(expirer.run):
@@ -205,7 +203,7 @@ async def test_a_result_whose_lease_was_lost_is_dropped(house: House) -> None:
         await gate.reached.wait()
         await house.store.leases.void_all()
         gate.open()
-        house.worker.wake("tiny")
+        house.look_again()
         request = await house.ended(request_id)
     assert shown(request)["output"][0]["content"][0]["text"] == "kept"
     assert request.attempt == 2
@@ -222,7 +220,7 @@ async def test_work_whose_lease_is_lost_is_ended(house: House) -> None:
 
 async def test_a_lease_that_ran_out_is_reaped(house: House) -> None:
     request_id = await house.submit()
-    await house.store.requests.claim("tiny", lease_expires_at=house.leases.until())
+    await house.store.requests.claim("tiny", limit=1, lease_expires_at=house.leases.until())
     house.clock.move(61)
     keeper = LeaseKeeper(house.store.leases, clock=house.clock, lease_s=60)
     async with running(keeper.run):

@@ -19,7 +19,7 @@ from forebay.core.lanes import Lane
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta
-from forebay.scheduler.dispatcher import Slot
+from forebay.scheduler.slot import Slot
 from forebay.store.database import Database, StoreFailed, Tx
 from tests.fakes import Gate, ScriptedEngine, looped, says
 from tests.lanes.house import House, running

@@ -13,7 +13,8 @@ from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta
 from forebay.store.database import Database
-from forebay.store.requests import RequestRecord
+from forebay.store.request_records import RequestRecord
+from forebay.store.signals import Signals
 from forebay.store.store import Store
 from tests.fakes import CountingIds, Gate, ManualClock, ScriptedEngine, looped, until
 from tests.lanes.busy_store import BusyRequests
@@ -21,15 +22,23 @@ from tests.lanes.house import CALLER, House, running
 
 
 @pytest.fixture
-def requests(database: Database, clock: ManualClock, new_id: CountingIds) -> BusyRequests:
-    """Requests that are busy when asked."""
-    return BusyRequests(database, clock=clock, new_id=new_id)
+def signals() -> Signals:
+    """The signals of the store."""
+    return Signals()
 
 
 @pytest.fixture
-def store(store: Store, requests: BusyRequests) -> Store:
+def requests(
+    database: Database, clock: ManualClock, new_id: CountingIds, signals: Signals
+) -> BusyRequests:
+    """Requests that are busy when asked."""
+    return BusyRequests(database, clock=clock, new_id=new_id, signals=signals)
+
+
+@pytest.fixture
+def store(store: Store, requests: BusyRequests, signals: Signals) -> Store:
     """A store with busy requests."""
-    return replace(store, requests=requests)
+    return replace(store, requests=requests, signals=signals)
 
 
 async def attempted(house: House, request_id: str) -> RequestRecord:

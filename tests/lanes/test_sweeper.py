@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from forebay.core.clock import after
@@ -10,18 +12,21 @@ from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.turn import JsonObject
-from forebay.lanes.sweeper import HIDDEN_KEEP_S, Sweeper
+from forebay.lanes.sweeper import HIDDEN_KEEP_S, Keep, Sweeper
 from forebay.store.database import StoreFailed
 from tests.fakes import START
 from tests.lanes.house import CALLER, House, running
 from tests.store.makers import completed, new_file, new_request
 
 KEEP_S = 600.0
+EVENTS_S = 7_200.0
+STORED_S = 86_400.0
 
 
 def sweeper(house: House) -> Sweeper:
     """Return a sweeper that nobody runs."""
-    return Sweeper(house.store, clock=house.clock, unstored_keep_s=KEEP_S)
+    keep = Keep(unstored_s=KEEP_S, stored_s=STORED_S, events_s=EVENTS_S, reservations_s=EVENTS_S)
+    return Sweeper(house.store, house.control, keep, clock=house.clock)
 
 
 async def ended(house: House, *, is_stored: bool) -> str:
@@ -125,3 +130,36 @@ async def test_an_expired_file_goes_with_its_blob(house: House) -> None:
     assert await house.store.files.get(DEFAULT_PROJECT, "file-1") is None
     with pytest.raises(StoreFailed):
         await house.store.blobs.get(blob.id)
+
+
+async def test_a_stored_response_is_pruned_when_its_time_is_over(house: House) -> None:
+    request_id = await ended(house, is_stored=True)
+    house.clock.move(STORED_S)
+    await sweeper(house).sweep()
+    assert await house.store.requests.get(DEFAULT_PROJECT, request_id) is None
+    assert (await house.charges())[0] == 1
+
+
+async def test_what_is_pruned_stays_for_what_continues_it(house: House) -> None:
+    stored = house.store.stored_requests
+    await house.store.requests.store_settled(new_request("resp_1", lane=Lane.REALTIME), completed())
+    house.clock.move(STORED_S / 2)
+    later = new_request("resp_2", lane=Lane.REALTIME, previous_id="resp_1")
+    late_end = replace(completed(), finished_at=house.clock.now())
+    await house.store.requests.store_settled(later, late_end)
+    house.clock.move(STORED_S / 2 + HIDDEN_KEEP_S)
+    await sweeper(house).sweep()
+    house.clock.move(HIDDEN_KEEP_S)
+    await sweeper(house).sweep()
+    assert await house.store.requests.get(DEFAULT_PROJECT, "resp_1") is None
+    assert len(await stored.chain(DEFAULT_PROJECT, "resp_2")) == 2
+
+
+async def test_the_events_of_a_stream_go_before_its_object(house: House) -> None:
+    request_id = await house.submit(store=True, stream=True)
+    async with running(house.worker.run):
+        await house.ended(request_id)
+    house.clock.move(EVENTS_S)
+    await sweeper(house).sweep()
+    assert await house.store.events.following(request_id, number=-1, limit=9) == []
+    assert (await house.kept(request_id)).answer is not None

@@ -55,3 +55,35 @@ def test_a_url_that_nobody_can_call_is_refused(url: str) -> None:
 def test_an_address_that_is_not_public_is_refused_at_once(url: str) -> None:
     with pytest.raises(InvalidParameter, match="not allowed here"):
         check_webhook_url(url, AddressGuard(ALLOWED))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.1/",
+        "http://2130706433/",
+        "http://0x7f.0.0.1/",
+        "http://0177.0.0.1/",
+        "http://127.0.0.1./",
+        "http://\u2460\u2461\u2466.0.0.1/",  # 127 in circled digits
+    ],
+)
+def test_an_address_in_a_hidden_form_is_refused_at_once(url: str) -> None:
+    with pytest.raises(InvalidParameter, match="not allowed here"):
+        check_webhook_url(url, AddressGuard(()))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://user@example.com/", "https://user:pass@example.com/", "http://8.8.8.8@127.0.0.1/"],
+)
+def test_a_url_with_a_user_in_it_is_refused_and_the_user_not_told(url: str) -> None:
+    with pytest.raises(InvalidParameter, match="user name") as refused:
+        check_webhook_url(url, AddressGuard(ALLOWED))
+    assert "user:" not in str(refused.value) and "8.8.8.8" not in str(refused.value)
+
+
+def test_the_field_is_named_as_its_caller_knows_it() -> None:
+    with pytest.raises(InvalidParameter, match="'url' must be") as refused:
+        check_webhook_url("ftp://example.com", AddressGuard(()), param="url")
+    assert refused.value.param == "url"

@@ -13,7 +13,7 @@ from forebay.core.money import Usage
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.store.batches import NewSegment
-from forebay.store.requests import NewRequest, RequestRecord, Settlement
+from forebay.store.request_records import NewRequest, RequestRecord, Settlement
 from forebay.store.segments import NewChunk, Results
 from forebay.store.store import Store
 from tests.fakes import START
@@ -72,9 +72,13 @@ async def enqueue(store: Store, id: str = "resp_1", **others: Any) -> None:
 
 async def claimed(store: Store, model: str = "tiny") -> RequestRecord:
     """Claim the next request, which there must be."""
-    request = await store.requests.claim(model, lease_expires_at=LEASED_UNTIL)
-    assert request is not None
+    (request,) = await claims(store, model, limit=1)
     return request
+
+
+async def claims(store: Store, model: str = "tiny", *, limit: int = 9) -> list[RequestRecord]:
+    """Claim up to so many requests."""
+    return await store.requests.claim(model, limit=limit, lease_expires_at=LEASED_UNTIL)
 
 
 async def kept(store: Store, id: str = "resp_1") -> RequestRecord:

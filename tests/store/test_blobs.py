@@ -130,6 +130,20 @@ async def test_what_a_crash_left_is_swept_at_the_next_start(
     await writer.abandon()
 
 
+async def test_a_server_that_shares_the_folder_sweeps_only_what_is_old(
+    blobs: LocalBlobs, folder: Path
+) -> None:
+    old, new = await blobs.create(), await blobs.create()
+    await old.write(b"left by a crash")
+    (left,) = files_in(folder)
+    os.utime(folder / "incoming" / left, (0, 0))
+    await new.write(b"half of what another server takes just now")
+    LocalBlobs(folder, new_id=CountingIds(), is_shared=True).close()
+    blob = await new.commit()
+    assert files_in(folder) == [blob.id]
+    await old.abandon()
+
+
 async def test_a_deleted_blob_is_gone_and_may_be_deleted_again(
     blobs: LocalBlobs, folder: Path
 ) -> None:

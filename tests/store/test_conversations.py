@@ -16,7 +16,7 @@ from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode
 from forebay.store.conversations import Appended
 from forebay.store.database import StoreFailed
-from forebay.store.requests import Settlement
+from forebay.store.request_records import Settlement
 from forebay.store.store import Store
 from tests.conftest import OTHER_PROJECT
 from tests.fakes import START

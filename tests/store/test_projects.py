@@ -22,6 +22,7 @@ async def test_a_key_is_kept_by_its_hash_and_hint(store: Store) -> None:
     assert await store.projects.keys() == [key]
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_the_secret_is_nowhere_in_the_files(
     store: Store, database: Database, tmp_path: Path
 ) -> None:

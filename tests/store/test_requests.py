@@ -14,7 +14,7 @@ from forebay.core.lanes import Lane
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.store.database import Database, StoreFailed
-from forebay.store.requests import RequestRecord
+from forebay.store.request_records import RequestRecord
 from forebay.store.sqlite import SqliteDatabase
 from forebay.store.store import Store
 from tests.conftest import OTHER_PROJECT
@@ -30,8 +30,14 @@ from tests.store.makers import (
 )
 
 
+def ending(number: int) -> bytes:
+    return b"event: end %d\n\n" % number
+
+
 async def cancel(store: Store, request: RequestRecord) -> bool:
-    return await store.requests.cancel(request, finished_at=START, answer=b'{"gone":1}')
+    return await store.requests.cancel(
+        request, finished_at=START, answer=b'{"gone":1}', last_event=ending
+    )
 
 
 async def test_an_enqueued_request_is_in_the_file_when_the_call_returns(
@@ -116,7 +122,7 @@ async def test_cancel_wins_over_a_late_settle(store: Store) -> None:
 async def test_a_waiting_request_can_be_cancelled(store: Store) -> None:
     await enqueue(store)
     assert await cancel(store, await kept(store))
-    assert await store.requests.peek("tiny") is None
+    assert await store.requests.peek("tiny", limit=1) == []
 
 
 async def test_what_has_ended_cannot_be_cancelled(store: Store) -> None:
@@ -134,7 +140,9 @@ async def test_a_waiting_request_expires_when_its_time_has_come(
     assert await store.requests.expired() == []
     clock.move(86_400)
     (request,) = await store.requests.expired()
-    assert await store.requests.expire(request, finished_at=clock.now(), answer=b'{"late":1}')
+    assert await store.requests.expire(
+        request, finished_at=clock.now(), answer=b'{"late":1}', last_event=ending
+    )
     assert (await kept(store)).status is RequestStatus.FAILED
     assert await store.requests.expired() == []
 
@@ -144,7 +152,9 @@ async def test_a_running_request_does_not_expire(store: Store, clock: ManualCloc
     request = await claimed(store)
     clock.move(86_400)
     assert await store.requests.expired() == []
-    assert not await store.requests.expire(request, finished_at=clock.now(), answer=b"{}")
+    assert not await store.requests.expire(
+        request, finished_at=clock.now(), answer=b"{}", last_event=ending
+    )
     assert (await kept(store)).status is RequestStatus.IN_PROGRESS
 
 
@@ -174,35 +184,3 @@ async def test_a_realtime_turn_that_is_charged_already_is_not_kept(store: Store)
     with pytest.raises(StoreFailed):
         await store.requests.store_settled(turn, completed(charge=entry()))
     assert await store.requests.get(DEFAULT_PROJECT, "resp_1") is None
-
-
-async def test_an_end_puts_the_webhook_into_the_outbox(store: Store) -> None:
-    await enqueue(store, webhook_url="https://example.com/hook", webhook_token=b"sealed")
-    assert await store.deliveries.due(limit=9) == []
-    await store.requests.settle(await claimed(store), completed())
-    (delivery,) = await store.deliveries.due(limit=9)
-    assert (delivery.request_id, delivery.url) == ("resp_1", "https://example.com/hook")
-    assert (delivery.token, delivery.answer) == (b"sealed", b'{"ok":true}')
-
-
-async def test_a_cancelled_request_calls_its_webhook_too(store: Store) -> None:
-    await enqueue(store, webhook_url="https://example.com/hook")
-    await cancel(store, await kept(store))
-    (delivery,) = await store.deliveries.due(limit=9)
-    assert delivery.answer == b'{"gone":1}'
-
-
-async def test_an_expired_request_calls_its_webhook_too(store: Store) -> None:
-    await enqueue(store, webhook_url="https://example.com/hook")
-    request = await kept(store)
-    assert await store.requests.expire(request, finished_at=START, answer=b'{"late":1}')
-    assert len(await store.deliveries.due(limit=9)) == 1
-
-
-async def test_a_lost_lease_puts_nothing_into_the_outbox(store: Store) -> None:
-    await enqueue(store, webhook_url="https://example.com/hook")
-    stale = await claimed(store)
-    await store.leases.void_all()
-    with pytest.raises(LeaseLost):
-        await store.requests.settle(stale, completed())
-    assert await store.deliveries.due(limit=9) == []

@@ -11,6 +11,7 @@ from forebay.core.money import Usage
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.store.database import StoreFailed
 from forebay.store.segments import SegmentRecord
+from forebay.store.signals import Topic
 from forebay.store.store import Store
 from tests.fakes import START, ManualClock
 from tests.store.makers import (
@@ -176,9 +177,9 @@ async def test_leases_of_segments_are_voided_and_renewed(store: Store) -> None:
     await begun(store)
     held, _ = await claim(store)
     assert held.lease_id is not None
-    assert await store.leases.renew([held.lease_id], until=LEASED_UNTIL) == {held.lease_id}
+    assert await store.leases.renew({held.lease_id: 0}, until=LEASED_UNTIL) == {held.lease_id}
     assert await store.leases.void_all() == 1
-    assert await store.leases.renew([held.lease_id], until=LEASED_UNTIL) == set()
+    assert await store.leases.renew({held.lease_id: 0}, until=LEASED_UNTIL) == set()
 
 
 async def test_leases_of_segments_that_ran_out_are_reaped(store: Store, clock: ManualClock) -> None:
@@ -187,6 +188,20 @@ async def test_leases_of_segments_that_ran_out_are_reaped(store: Store, clock: M
     clock.move(61)
     assert await store.leases.reap() == 1
     assert (await claim(store))[0].id == held.id
+
+
+async def test_who_runs_batches_is_told_of_segments_that_were_reaped(
+    store: Store, clock: ManualClock
+) -> None:
+    await begun(store)
+    await claim(store)
+    told: list[str] = []
+    store.signals.on(Topic.BATCHES, told.append)
+    await store.leases.reap()
+    assert told == []
+    clock.move(61)
+    await store.leases.reap()
+    assert told == [""]
 
 
 async def test_an_output_file_expires_when_its_batch_says(store: Store) -> None:

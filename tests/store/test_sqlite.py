@@ -23,6 +23,9 @@ from tests.store.makers import charge_count, entry
 
 QUERIES = load_queries("sqlite")
 
+# They reach into the connection, each database's own.
+ON_SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"])
+
 
 @pytest.fixture
 async def schema(tmp_path: Path) -> AsyncIterator[sqlite3.Connection]:
@@ -37,6 +40,8 @@ def plan(connection: sqlite3.Connection, name: str) -> list[str]:
     """Return the steps of SQLite's plan for a query."""
     text = QUERIES[name].text
     values: dict[str, object] = dict.fromkeys(re.findall(r":(\w+)", text), 1)
+    if "progress" in values:
+        values["progress"] = '{"lease_1": 7}'
     if "lease_ids" in values:
         values["lease_ids"] = '["lease_1"]'
     return [step for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
@@ -45,9 +50,11 @@ def plan(connection: sqlite3.Connection, name: str) -> list[str]:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        ("claim_request", "request_waiting"),
-        ("peek_waiting_request", "request_waiting"),
-        ("next_pause_end", "request_waiting"),
+        ("claim_requests", "request_waiting"),
+        ("peek_waiting_requests", "request_waiting"),
+        ("next_pause_end", "request_pausing"),
+        ("ripen_requests", "request_pausing"),
+        ("prune_requests", "request_ended"),
         ("list_expired_requests", "request_expiry"),
         ("renew_request_leases", "request_lease"),
         ("void_request_leases", "request_lease"),
@@ -64,8 +71,14 @@ def plan(connection: sqlite3.Connection, name: str) -> list[str]:
         ("claim_segment", "segment_waiting"),
         ("renew_segment_leases", "segment_lease"),
         ("void_segment_leases", "segment_lease"),
-        ("list_due_deliveries", "delivery_due"),
-        ("next_delivery_at", "delivery_due"),
+        ("first_delivery_at", "delivery_next"),
+        ("next_delivery_at", "delivery_next"),
+        ("claim_deliveries", "delivery_receiver"),
+        ("void_delivery_leases", "delivery_leased"),
+        ("forget_deliveries", "delivery_subject"),
+        ("prune_deliveries", "delivery_old"),
+        ("list_deliveries", "delivery_log"),
+        ("list_subscribed_endpoints", "webhook_endpoint_listing"),
         ("list_batches", "batch_listing"),
         ("list_batches_in", "batch_status"),
         ("list_files_newest_first", "file_listing"),
@@ -86,6 +99,12 @@ async def test_a_hot_query_uses_its_index_and_sorts_nothing(
     assert not any("TEMP B-TREE" in step for step in steps), steps
 
 
+async def test_receivers_are_found_by_steps_in_the_index_alone(schema: sqlite3.Connection) -> None:
+    steps = [step for step in plan(schema, "list_due_receivers") if "walked" not in step]
+    found = [step for step in steps if step.startswith(("SEARCH", "SCAN"))]
+    assert found and all("COVERING INDEX delivery_receiver" in step for step in found), steps
+
+
 @pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
 async def test_a_listing_chooses_by_its_index_alone(schema: sqlite3.Connection, order: str) -> None:
     steps = plan(schema, f"list_stored_requests_{order}")
@@ -99,7 +118,7 @@ async def test_a_listing_chooses_by_its_index_alone(schema: sqlite3.Connection, 
 async def test_what_is_claimed_is_found_without_reading_other_requests(
     schema: sqlite3.Connection,
 ) -> None:
-    assert not any(step.startswith("SCAN request") for step in plan(schema, "claim_request"))
+    assert not any(step.startswith("SCAN request") for step in plan(schema, "claim_requests"))
 
 
 def test_a_commit_is_on_disk_when_it_returns(tmp_path: Path) -> None:
@@ -168,6 +187,7 @@ async def test_a_number_that_sqlite_cannot_hold_is_refused_alone(store: Store) -
     assert await charge_count(store) == 1
 
 
+@ON_SQLITE
 async def test_the_writer_outlives_a_connection_that_was_closed_under_it(
     store: Store, database: Database
 ) -> None:
@@ -181,6 +201,7 @@ async def test_the_writer_outlives_a_connection_that_was_closed_under_it(
     assert await charge_count(store) == 1
 
 
+@ON_SQLITE
 async def test_all_that_was_committed_with_a_torn_operation_is_told_of_it(
     database: Database,
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from forebay.core.projects import hash_secret
 from forebay.settings import Settings, SettingsInvalid
 from forebay.store.store import Store
-from forebay.wiring.secrets import ensure_first_key
+from forebay.wiring.secrets import KEY_FILE, ensure_first_key, write_once
 
 
 def settings(folder: Path, key: str | None = None) -> Settings:
@@ -54,3 +54,24 @@ async def test_a_key_that_was_revoked_cannot_come_back_by_the_settings(
         await ensure_first_key(settings(tmp_path, key), store.projects)
     with pytest.raises(SettingsInvalid, match="revoked for good"):
         await ensure_first_key(settings(tmp_path, "fb-old"), store.projects)
+
+
+async def test_a_leftover_of_a_revoked_key_is_not_taken_for_the_first_one(
+    store: Store, tmp_path: Path
+) -> None:
+    first = await ensure_first_key(settings(tmp_path), store.projects)
+    assert first is not None
+    for key in await store.projects.keys():
+        await store.projects.revoke_key(key.project_id, key.id)
+    second = await ensure_first_key(settings(tmp_path), store.projects)
+    assert second is not None
+    assert await live(store, first.secret, second.secret) == [False, True]
+    assert (tmp_path / KEY_FILE).read_text().strip() == second.secret
+
+
+def test_what_is_written_once_is_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    assert write_once(path, "first") == "first"
+    assert write_once(path, "second") == "first"
+    assert path.stat().st_mode & 0o077 == 0
+    assert list(tmp_path.iterdir()) == [path]

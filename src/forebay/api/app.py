@@ -24,10 +24,13 @@ from forebay.api.keys import KeyRing
 from forebay.api.models import model_routes
 from forebay.api.operations import every_operation
 from forebay.api.organization import organization_routes
+from forebay.api.repeats import Repeats
+from forebay.api.response_lists import response_list_routes
 from forebay.api.responses_socket import ResponsesSocket
 from forebay.api.routes import ErrorEdge, RequestIds, answer_nobody
 from forebay.api.stored import stored_routes
 from forebay.api.stored_chats import stored_chat_routes
+from forebay.api.webhook_endpoints import webhook_routes
 from forebay.core.errors import ForebayError
 from forebay.core.ids import NewId
 from forebay.dialects.dialect import Dialect, DialectName
@@ -40,8 +43,12 @@ from forebay.lanes.compaction import Compaction
 from forebay.lanes.contexts import Contexts
 from forebay.lanes.conversations import ConversationDesk
 from forebay.lanes.counting import Counting
+from forebay.lanes.delivery_desk import DeliveryDesk
+from forebay.lanes.idempotency import Idempotency
 from forebay.lanes.realtime import Realtime
 from forebay.lanes.stored_chats import StoredChats
+from forebay.lanes.stored_responses import StoredResponses
+from forebay.lanes.webhook_desk import WebhookDesk
 from forebay.store.projects import Projects
 
 PATHS: dict[DialectName, str] = {
@@ -66,10 +73,14 @@ class Rooms:
     counting: Counting
     realtime: Realtime
     background: Background
+    idempotency: Idempotency
+    stored_responses: StoredResponses
     stored_chats: StoredChats
     conversations: ConversationDesk
     files: FileDesk
     batches: BatchDesk
+    webhook_endpoints: WebhookDesk
+    webhook_deliveries: DeliveryDesk
     projects: Projects
     new_id: NewId
     max_body_bytes: int
@@ -108,7 +119,11 @@ def build_app(rooms: Rooms) -> FrontDoor:
     file_limits = BodyLimits(max_bytes=rooms.max_file_bytes, timeout_s=rooms.body_timeout_s)
     hot: dict[str, ASGIApp] = {**_inference_routes(rooms, limits)}
     hot["/v1/responses/compact"] = CompactionRoute(
-        rooms.compaction, keys=rooms.keys, new_id=rooms.new_id, limits=limits
+        rooms.compaction,
+        rooms.idempotency,
+        keys=rooms.keys,
+        new_id=rooms.new_id,
+        limits=limits,
     )
     hot |= counting_routes(
         rooms.counting, rooms.dialects, keys=rooms.keys, new_id=rooms.new_id, limits=limits
@@ -117,11 +132,21 @@ def build_app(rooms: Rooms) -> FrontDoor:
         routes=[
             # For the answer to a wrong method; POST never comes so far.
             *(Route(path, route, methods=["POST"]) for path, route in hot.items()),
-            *stored_routes(rooms.keys, rooms.background),
+            *response_list_routes(rooms.keys, rooms.stored_responses),
+            *stored_routes(
+                rooms.keys, rooms.background, rooms.stored_responses, rooms.idempotency, limits
+            ),
             *stored_chat_routes(rooms.keys, rooms.stored_chats, limits),
-            *conversation_routes(rooms.keys, rooms.conversations, limits),
-            *file_routes(rooms.keys, rooms.files, file_limits),
-            *batch_routes(rooms.keys, rooms.batches, limits),
+            *conversation_routes(rooms.keys, rooms.conversations, rooms.idempotency, limits),
+            *file_routes(rooms.keys, rooms.files, rooms.idempotency, file_limits),
+            *batch_routes(rooms.keys, rooms.batches, rooms.idempotency, limits),
+            *webhook_routes(
+                rooms.keys,
+                rooms.webhook_endpoints,
+                rooms.webhook_deliveries,
+                rooms.idempotency,
+                limits,
+            ),
             *model_routes(rooms.keys, rooms.catalogue),
             *organization_routes(rooms.keys, rooms.projects, limits),
             *front_page_routes(),
@@ -156,11 +181,14 @@ def _inference_routes(rooms: Rooms, limits: BodyLimits) -> dict[str, InferenceRo
     return {
         path: InferenceRoute(
             rooms.dialects[name],
+            path,
             keys=rooms.keys,
             admission=rooms.admission,
             contexts=rooms.contexts,
             realtime=rooms.realtime,
             background=rooms.background,
+            idempotency=rooms.idempotency,
+            repeats=Repeats(name, rooms.background, rooms.stored_responses, rooms.stored_chats),
             new_id=rooms.new_id,
             limits=limits,
         )

@@ -6,17 +6,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from forebay.api.body import BodyLimits
-from forebay.api.idempotency import refuse_idempotency_key
+from forebay.api.body import BodyLimits, whole_body
+from forebay.api.idempotency import idempotency_key, key_use
 from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.files import BatchObject, BatchPage
 from forebay.api.openapi.answers.shared import Metadata
 from forebay.api.openapi.operation import Answer, Group, JsonBody, Operation
-from forebay.api.routes import json_body, json_response, limit_of
+from forebay.api.routes import json_response, limit_of
 from forebay.core.errors import Conflict, WindowNotOffered
 from forebay.dialects.batches import BatchBody
-from forebay.lanes.batch.batches import BatchDesk
+from forebay.dialects.wire import decode_object
+from forebay.lanes.batch.batches import BATCH, BatchDesk
+from forebay.lanes.idempotency import Idempotency
 
 PATH = "/v1/batches"
 ONE = PATH + "/{id}"
@@ -29,6 +31,7 @@ OPERATIONS = (
         summary="Run a file of requests",
         what="Each line is a JSON object with `custom_id`, `method`, `url` and `body`. Lines are "
         "validated afterwards: an unreadable file makes a failed batch, not an error here.",
+        parameters=(parameters.IDEMPOTENCY_KEY,),
         body=JsonBody(BatchBody, also={"metadata": Metadata | None}),
         example={
             "input_file_id": "file-...",
@@ -65,14 +68,24 @@ OPERATIONS = (
 )
 
 
-def batch_routes(keys: KeyRing, batches: BatchDesk, limits: BodyLimits) -> list[Route]:
+def batch_routes(
+    keys: KeyRing, batches: BatchDesk, idempotency: Idempotency, limits: BodyLimits
+) -> list[Route]:
     """Return the routes under `/v1/batches`."""
 
     async def create(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        refuse_idempotency_key(request.headers.raw)
-        body = await json_body(request, limits)
-        return json_response(await batches.create(caller, body))
+        key = idempotency_key(request.headers.raw)
+        content = await whole_body(request.headers.raw, request.receive, limits)
+        body = decode_object(content)
+        return json_response(
+            await idempotency.once(
+                key_use(key, caller, PATH, content),
+                BATCH,
+                make=lambda birth: batches.create(caller, body, birth=birth),
+                show=lambda made_id: batches.get(caller, made_id),
+            )
+        )
 
     async def page(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)

@@ -8,21 +8,32 @@ from forebay.api.answered import answered
 from forebay.api.body import BodyLimits
 from forebay.api.client_request_id import client_request_id
 from forebay.api.connection import Connection
-from forebay.api.idempotency import refuse_idempotency_key
+from forebay.api.idempotency import idempotency_key, key_use
 from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.responses import Compaction as Compacted
 from forebay.api.openapi.bodies import ServiceTier
 from forebay.api.openapi.operation import MODEL, Answer, Group, JsonBody, Operation
-from forebay.core.errors import Conflict, ForebayError, NotFound, PreviousResponseNotFound
+from forebay.core.errors import (
+    Conflict,
+    ForebayError,
+    IdempotencyKeySpent,
+    NotFound,
+    PreviousResponseNotFound,
+)
 from forebay.core.ids import NewId
 from forebay.dialects.compaction import PARAMETERS, CompactionBody
 from forebay.dialects.dialect import ErrorReply
 from forebay.dialects.errors import openai_error
+from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import decode_object
+from forebay.lanes.admission import Caller
 from forebay.lanes.compaction import Compaction
+from forebay.lanes.idempotency import Idempotency
+from forebay.store.reservations import KeyTaken, KeyUse
 
 PATH = "/v1/responses/compact"
+PREFIX = "comp_"
 
 OPERATIONS = (
     Operation(
@@ -32,7 +43,7 @@ OPERATIONS = (
         summary="Compact a conversation",
         what="The user's messages stay as they are; a turn of the model, charged like any other, "
         "sums up the rest.",
-        parameters=(parameters.WINDOW,),
+        parameters=(parameters.WINDOW, parameters.IDEMPOTENCY_KEY),
         body=JsonBody(CompactionBody, PARAMETERS, also={"service_tier": ServiceTier}),
         example={"model": MODEL, "input": "Hello!"},
         answer=Answer(what="The compaction: the input of what follows.", shape=Compacted),
@@ -46,9 +57,16 @@ class CompactionRoute:
     """Compacts a conversation while its caller waits; one that leaves ends the turn."""
 
     def __init__(
-        self, compaction: Compaction, *, keys: KeyRing, new_id: NewId, limits: BodyLimits
+        self,
+        compaction: Compaction,
+        idempotency: Idempotency,
+        *,
+        keys: KeyRing,
+        new_id: NewId,
+        limits: BodyLimits,
     ) -> None:
         self._compaction = compaction
+        self._idempotency = idempotency
         self._keys = keys
         self._new_id = new_id
         self._limits = limits
@@ -61,16 +79,43 @@ class CompactionRoute:
     async def _answer(self, connection: Connection) -> None:
         caller = self._keys.authenticate(connection.headers)
         connection.client_request_id = client_request_id(connection.headers)
-        refuse_idempotency_key(connection.headers)
-        body = decode_object(await connection.body(self._limits))
+        key = idempotency_key(connection.headers)
+        content = await connection.body(self._limits)
+        body = decode_object(content)
         connection.watch(is_streamed=False)
-        await connection.send_json(
-            await self._compaction.compact(
-                caller,
-                body,
-                request_id=connection.request_id,
-                header_window=connection.header(b"x-completion-window"),
-            )
+        use = key_use(key, caller, PATH, content)
+        if use is None:
+            compacted = await self._compact(connection, caller, body, self._new_id(PREFIX))
+        else:
+            compacted = await self._compact_once(connection, caller, body, use)
+        await connection.send_json(compacted)
+
+    async def _compact(
+        self, connection: Connection, caller: Caller, body: JsonObject, compaction_id: str
+    ) -> JsonObject:
+        return await self._compaction.compact(
+            caller,
+            body,
+            id=compaction_id,
+            request_id=connection.request_id,
+            header_window=connection.header(b"x-completion-window"),
+        )
+
+    async def _compact_once(
+        self, connection: Connection, caller: Caller, body: JsonObject, use: KeyUse
+    ) -> JsonObject:
+        """Compact once; the key is spent then, for nothing of a compaction is kept."""
+        if await self._idempotency.find(use) is None:
+            compaction_id = self._new_id(PREFIX)
+            try:
+                async with self._idempotency.holding(use, compaction_id) as hold:
+                    compacted = await self._compact(connection, caller, body, compaction_id)
+                    await self._idempotency.end(hold)
+                    return compacted
+            except KeyTaken:
+                await self._idempotency.find_taken(use)
+        raise IdempotencyKeySpent(
+            "The compaction that this idempotency key was used for has ended, and is not stored."
         )
 
 

@@ -20,7 +20,7 @@ KEEP_ALIVE_S = 15.0
 KEEP_ALIVE = b": keep-alive\n\n"
 
 _JSON = (b"content-type", b"application/json")
-_STREAM = (
+STREAM = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
@@ -95,7 +95,7 @@ class Connection:
         """Send a piece of an event stream, opening it first."""
         if not self._has_begun:
             self._has_begun = True
-            headers = [*_STREAM, *self._ids()]
+            headers = [*STREAM, *self._ids()]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send({"type": "http.response.body", "body": events, "more_body": True})
 

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from forebay.api.body import BodyLimits
-from forebay.api.idempotency import refuse_idempotency_key
+from forebay.api.body import BodyLimits, whole_body
+from forebay.api.idempotency import idempotency_key, key_use
 from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.responses import Conversation, Item, ItemPage
@@ -22,7 +22,9 @@ from forebay.api.routes import (
     limit_of,
 )
 from forebay.dialects.responses import check_include
-from forebay.lanes.conversations import ConversationDesk
+from forebay.dialects.wire import decode_object
+from forebay.lanes.conversations import ADDITION, CONVERSATION, ConversationDesk
+from forebay.lanes.idempotency import Idempotency
 
 PATH = "/v1/conversations"
 ONE = PATH + "/{id}"
@@ -35,6 +37,7 @@ OPERATIONS = (
         path=PATH,
         group=Group.CONVERSATIONS,
         summary="Begin a conversation",
+        parameters=(parameters.IDEMPOTENCY_KEY,),
         body=JsonBody(ConversationBody),
         example={"items": [{"type": "message", "role": "user", "content": "Hello!"}]},
         answer=Answer(what="The conversation.", shape=Conversation),
@@ -68,7 +71,7 @@ OPERATIONS = (
         group=Group.CONVERSATIONS,
         summary="Add items",
         what="All of them are added, or none.",
-        parameters=(parameters.INCLUDE,),
+        parameters=(parameters.INCLUDE, parameters.IDEMPOTENCY_KEY),
         body=JsonBody(ItemsBody),
         example={"items": [{"type": "message", "role": "user", "content": "Hello again!"}]},
         answer=Answer(what="The items as they are kept.", shape=ItemPage),
@@ -105,14 +108,23 @@ OPERATIONS = (
 
 
 def conversation_routes(
-    keys: KeyRing, conversations: ConversationDesk, limits: BodyLimits
+    keys: KeyRing, conversations: ConversationDesk, idempotency: Idempotency, limits: BodyLimits
 ) -> list[Route]:
     """Return the routes under `/v1/conversations`."""
 
     async def create(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        refuse_idempotency_key(request.headers.raw)
-        return json_response(await conversations.create(caller, await json_body(request, limits)))
+        key = idempotency_key(request.headers.raw)
+        content = await whole_body(request.headers.raw, request.receive, limits)
+        body = decode_object(content)
+        return json_response(
+            await idempotency.once(
+                key_use(key, caller, PATH, content),
+                CONVERSATION,
+                make=lambda birth: conversations.create(caller, body, birth=birth),
+                show=lambda made_id: conversations.get(caller, made_id),
+            )
+        )
 
     async def get(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
@@ -132,17 +144,29 @@ def conversation_routes(
         Route(ONE, get, methods=["GET"]),
         Route(ONE, update, methods=["POST"]),
         Route(ONE, delete, methods=["DELETE"]),
-        *_item_routes(keys, conversations, limits),
+        *_item_routes(keys, conversations, idempotency, limits),
     ]
 
 
-def _item_routes(keys: KeyRing, conversations: ConversationDesk, limits: BodyLimits) -> list[Route]:
+def _item_routes(
+    keys: KeyRing, conversations: ConversationDesk, idempotency: Idempotency, limits: BodyLimits
+) -> list[Route]:
     async def add(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        refuse_idempotency_key(request.headers.raw)
+        key = idempotency_key(request.headers.raw)
         check_include(included(request))
-        body = await json_body(request, limits)
-        return json_response(await conversations.add(caller, request.path_params["id"], body))
+        content = await whole_body(request.headers.raw, request.receive, limits)
+        body = decode_object(content)
+        conversation_id = request.path_params["id"]
+        return json_response(
+            await idempotency.once(
+                # The path tells the conversation: a key stands for a call on this one.
+                key_use(key, caller, request.url.path, content),
+                ADDITION,
+                make=lambda birth: conversations.add(caller, conversation_id, body, birth=birth),
+                show=lambda made_id: conversations.added(caller, conversation_id, body, made_id),
+            )
+        )
 
     async def page(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from forebay.api.body import BodyLimits, body_pieces, refuse_declared
-from forebay.api.idempotency import refuse_idempotency_key
+from forebay.api.idempotency import idempotency_key, key_use
 from forebay.api.keys import KeyRing
 from forebay.api.multipart import (
     MAX_FIELD_BYTES,
@@ -27,9 +28,12 @@ from forebay.api.openapi.operation import Answer, FormBody, Group, Operation, Pa
 from forebay.api.routes import MAX_DIGITS, is_oldest_first, json_response, limit_of
 from forebay.core.errors import InvalidParameter, MissingParameter
 from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import encode
 from forebay.lanes.admission import Caller
-from forebay.lanes.batch.files import FileDesk
+from forebay.lanes.batch.files import FILE, FileDesk
+from forebay.lanes.idempotency import Idempotency
 from forebay.store.blobs import BlobWriter
+from forebay.store.reservations import Birth
 
 MAX_FIELDS = 32
 # What a form may hold beside its file.
@@ -46,6 +50,7 @@ OPERATIONS = (
         group=Group.FILES,
         summary="Upload a file",
         what="It is durable when the answer comes.",
+        parameters=(parameters.IDEMPOTENCY_KEY,),
         body=FormBody(UploadForm),
         answer=Answer(what="The file.", shape=FileObject),
     ),
@@ -87,16 +92,19 @@ OPERATIONS = (
 )
 
 
-def file_routes(keys: KeyRing, files: FileDesk, limits: BodyLimits) -> list[Route]:
+def file_routes(
+    keys: KeyRing, files: FileDesk, idempotency: Idempotency, limits: BodyLimits
+) -> list[Route]:
     """Return the routes under `/v1/files`; the limits are those of one file and of its pieces."""
 
     async def upload(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        refuse_idempotency_key(request.headers.raw)
+        key = idempotency_key(request.headers.raw)
         refuse_declared(request.headers.raw, limits.max_bytes + MAX_FORM_BYTES)
         pieces = body_pieces(request.receive, timeout_s=limits.timeout_s)
         reader = MultipartReader(request.headers.get("content-type", ""))
-        return json_response(await _upload(reader.events(pieces), caller, files))
+        received = await _received(reader.events(pieces), files)
+        return json_response(await _added_once(received, caller, files, key, idempotency))
 
     async def page(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
@@ -133,7 +141,48 @@ def file_routes(keys: KeyRing, files: FileDesk, limits: BodyLimits) -> list[Rout
     ]
 
 
-async def _upload(events: AsyncIterator[Event], caller: Caller, files: FileDesk) -> JsonObject:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Upload:
+    """A form whose parts have all come; `form` tells it from every other one."""
+
+    writer: BlobWriter
+    filename: str
+    purpose: str
+    expires_after_s: int | None
+    form: bytes
+
+
+async def _added_once(
+    upload: _Upload, caller: Caller, files: FileDesk, key: str | None, idempotency: Idempotency
+) -> JsonObject:
+    """Make a file of the upload, or show what its key made of an equal one before."""
+    is_used = False
+
+    async def make(birth: Birth) -> JsonObject:
+        nonlocal is_used
+        is_used = True
+        return await files.add(
+            caller,
+            upload.writer,
+            filename=upload.filename,
+            purpose=upload.purpose,
+            expires_after_s=upload.expires_after_s,
+            birth=birth,
+        )
+
+    try:
+        return await idempotency.once(
+            key_use(key, caller, PATH, upload.form),
+            FILE,
+            make=make,
+            show=lambda made_id: files.get(caller, made_id),
+        )
+    finally:
+        if not is_used:
+            await upload.writer.abandon()
+
+
+async def _received(events: AsyncIterator[Event], files: FileDesk) -> _Upload:
     """Take the form's parts in any order; what was received goes away with any error."""
     fields: dict[str, str] = {}
     filename = ""
@@ -160,12 +209,13 @@ async def _upload(events: AsyncIterator[Event], caller: Caller, files: FileDesk)
         if writer is not None:
             await writer.abandon()
         raise
-    return await files.add(
-        caller,
-        writer,
+    return _Upload(
+        writer=writer,
         filename=filename or "upload",
         purpose=fields["purpose"],
         expires_after_s=expires_after_s,
+        # Not the body as it came: its boundary is made anew for every call.
+        form=encode([sorted(fields.items()), filename, writer.sha256]),
     )
 
 

@@ -33,11 +33,16 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class ModelState(msgspec.Struct, frozen=True):
-    """How a model stands: it can be asked while any of its replicas is up."""
+    """How a model stands: it can be asked while any of its replicas is up.
+
+    One that is up pauses after failures or when it is busy, until a turn on trial is answered; work
+    that can wait does so meanwhile.
+    """
 
     is_ready: bool
     replicas: Count
     replicas_up: Count
+    replicas_paused: Count
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +118,7 @@ def _state(served: Served) -> ModelState:
         is_ready=served.pool.is_up,
         replicas=len(members),
         replicas_up=sum(member.replica.is_up for member in members),
+        replicas_paused=sum(member.replica.is_paused for member in members),
     )
 
 

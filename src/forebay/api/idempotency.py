@@ -1,15 +1,59 @@
-"""`Idempotency-Key`: not honoured yet, and so refused, for who sends one relies on it."""
+"""`Idempotency-Key`, as callers send it: the key, and the print of what they ask for."""
 
 from __future__ import annotations
 
+import hashlib
+
 from forebay.api.keys import Headers
-from forebay.core.errors import UnsupportedParameter
+from forebay.core.errors import InvalidParameter, UnsupportedParameter
+from forebay.lanes.admission import Caller
+from forebay.store.reservations import KeyUse
 
 NAMES = (b"idempotency-key", b"anthropic-idempotency-key")
+MAX_CHARACTERS = 255
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """Return the idempotency key that the caller sent; raises `InvalidParameter` for a wrong one.
+
+    Under both names, or twice, it has to be the same.
+    """
+    found: bytes | None = None
+    for name, value in headers:
+        if name in NAMES:
+            if found is not None and value != found:
+                raise InvalidParameter("Two idempotency keys were sent.", param="Idempotency-Key")
+            found = value
+    return None if found is None else _checked(found)
+
+
+def key_use(key: str | None, caller: Caller, route: str, body: bytes) -> KeyUse | None:
+    """Return the use that the caller makes of a key, if there is one, on the path `route`."""
+    if key is None:
+        return None
+    return KeyUse(
+        project_id=caller.project_id,
+        key_id=caller.key_id,
+        route=route,
+        idempotency_key=key,
+        fingerprint=hashlib.sha256(body).hexdigest(),
+    )
 
 
 def refuse_idempotency_key(headers: Headers) -> None:
-    """Raise `UnsupportedParameter` when the caller sent an idempotency key."""
-    for name, _ in headers:
-        if name in NAMES:
-            raise UnsupportedParameter("Idempotency-Key", "idempotency keys are not honoured yet")
+    """Raise `UnsupportedParameter` for an idempotency key where many calls come under it."""
+    if idempotency_key(headers) is not None:
+        raise UnsupportedParameter(
+            "Idempotency-Key",
+            "a key is for one call, and a connection carries many; send the call by POST",
+        )
+
+
+def _checked(value: bytes) -> str:
+    is_printable = all(0x20 <= byte <= 0x7E for byte in value)
+    if not is_printable or not 1 <= len(value) <= MAX_CHARACTERS:
+        raise InvalidParameter(
+            f"An idempotency key has 1 to {MAX_CHARACTERS} printable ASCII characters.",
+            param="Idempotency-Key",
+        )
+    return value.decode("ascii")

@@ -50,7 +50,7 @@ OPERATIONS = (
         group=Group.CHAT,
         summary="Complete a chat",
         what="Fields that this API does not define are passed on to the engine.",
-        parameters=(parameters.WINDOW,),
+        parameters=(parameters.WINDOW, parameters.IDEMPOTENCY_KEY),
         body=JsonBody(chat.ChatBody, chat.PARAMETERS, also=COMMON),
         example={"model": MODEL, "messages": HELLO},
         answer=Answer(
@@ -67,7 +67,7 @@ OPERATIONS = (
         summary="Ask for a response",
         what="With `background: true` the answer comes at once, `queued`, and is durable by then: "
         "poll `GET /v1/responses/{id}`, or name a `metadata.completion_webhook`.",
-        parameters=(parameters.WINDOW,),
+        parameters=(parameters.WINDOW, parameters.IDEMPOTENCY_KEY),
         body=RESPONSES_BODY,
         example={"model": MODEL, "input": "Hello!"},
         answer=Answer(
@@ -81,7 +81,7 @@ OPERATIONS = (
         path="/v1/messages",
         group=Group.MESSAGES,
         summary="Ask for a message",
-        parameters=(parameters.WINDOW, parameters.VERSION),
+        parameters=(parameters.WINDOW, parameters.VERSION, parameters.IDEMPOTENCY_KEY),
         body=MESSAGES_BODY,
         example={"model": MODEL, "max_tokens": 64, "messages": HELLO},
         answer=Answer(
@@ -96,7 +96,7 @@ OPERATIONS = (
         group=Group.COMPLETIONS,
         summary="Complete a text",
         what="Fields that this API does not define are passed on to the engine.",
-        parameters=(parameters.WINDOW,),
+        parameters=(parameters.WINDOW, parameters.IDEMPOTENCY_KEY),
         body=JsonBody(
             completions.CompletionsBody,
             completions.PARAMETERS,
@@ -116,7 +116,7 @@ OPERATIONS = (
         path="/v1/embeddings",
         group=Group.EMBEDDINGS,
         summary="Make vectors of texts",
-        parameters=(parameters.WINDOW,),
+        parameters=(parameters.WINDOW, parameters.IDEMPOTENCY_KEY),
         body=JsonBody(
             embeddings.EmbeddingsBody,
             embeddings.PARAMETERS,

@@ -15,9 +15,11 @@ from forebay.api import (
     inference_operations,
     models,
     organization,
+    response_lists,
     responses_socket,
     stored,
     stored_chats,
+    webhook_endpoints,
 )
 from forebay.api.docs import routes as docs_routes
 from forebay.api.openapi.operation import Group, Operation
@@ -31,12 +33,14 @@ def every_operation() -> tuple[Operation, ...]:
         inference_operations.OPERATIONS,
         counting.OPERATIONS,
         compaction.OPERATIONS,
+        response_lists.OPERATIONS,
         stored.OPERATIONS,
         responses_socket.OPERATIONS,
         stored_chats.OPERATIONS,
         conversations.OPERATIONS,
         files.OPERATIONS,
         batches.OPERATIONS,
+        webhook_endpoints.OPERATIONS,
         models.OPERATIONS,
         organization.OPERATIONS,
         front_page.OPERATIONS,

@@ -132,6 +132,14 @@ def is_oldest_first(request: Request, *, default: str = "desc") -> bool:
     return order == "asc"
 
 
+def flag_of(request: Request, name: str) -> bool:
+    """Return whether the query's flag is set; raises `InvalidParameter` for what is no flag."""
+    text = request.query_params.get(name, "").lower()
+    if text not in ("", "false", "0", "true", "1"):
+        raise InvalidParameter(f"'{name}' must be 'true' or 'false'.", param=name)
+    return text in ("true", "1")
+
+
 def included(request: Request) -> list[str]:
     """Return what the query's `include` names; the SDKs write it as `include[]=a&include[]=b`."""
     query = request.query_params

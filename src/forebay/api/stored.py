@@ -1,22 +1,50 @@
-"""Stored responses: look, what was asked, cancel, delete."""
+"""Stored responses: look, wait, read the stream, what was asked, cancel, retry, delete."""
 
 from __future__ import annotations
 
+import re
+from typing import Annotated
+
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from forebay.api.body import BodyLimits, whole_body
+from forebay.api.idempotency import idempotency_key, key_use
 from forebay.api.keys import KeyRing
+from forebay.api.lasting import ends_with_caller, event_stream
 from forebay.api.openapi import parameters
+from forebay.api.openapi.answers.response_events import ResponseEvent
 from forebay.api.openapi.answers.responses import ItemPage
 from forebay.api.openapi.answers.responses import Response as ResponseObject
 from forebay.api.openapi.answers.shared import Deleted
-from forebay.api.openapi.operation import Answer, Group, Operation
-from forebay.api.routes import included, is_oldest_first, json_response, limit_of
-from forebay.core.errors import RequestRejected, UnsupportedParameter
+from forebay.api.openapi.operation import Answer, Group, Operation, Parameter
+from forebay.api.routes import flag_of, included, is_oldest_first, json_response, limit_of
+from forebay.core.errors import (
+    BodyTimedOut,
+    BodyTooLarge,
+    ContextTooLong,
+    InvalidParameter,
+    PreviousResponseNotFound,
+    RequestRejected,
+    UnknownModel,
+    WindowNotOffered,
+)
 from forebay.dialects.lists import page_of
 from forebay.dialects.responses import check_include
+from forebay.dialects.wire import encode
+from forebay.lanes.admission import Caller
 from forebay.lanes.background import Background
+from forebay.lanes.idempotency import Idempotency
+from forebay.lanes.stored_responses import StoredResponses
+from forebay.store.reservations import Birth
+
+MAX_WAIT_S = 600
+ID_PREFIX = "resp_"
+
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 ONE = "/v1/responses/{id}"
 
@@ -26,11 +54,28 @@ OPERATIONS = (
         path=ONE,
         group=Group.RESPONSES,
         summary="Look at a response",
-        what="Poll a background response here until its `status` is neither `queued` nor "
-        "`in_progress`.",
-        parameters=(parameters.INCLUDE, parameters.NOT_STREAMED),
-        answer=Answer(what="The response.", shape=ResponseObject),
-        raises=(UnsupportedParameter,),
+        what="A background response has ended when its `status` is neither `queued` nor "
+        "`in_progress`: poll for that here, or wait. The events of one that was asked for with "
+        "`stream: true` can be read again, from anywhere, by any number of readers.",
+        parameters=(
+            parameters.INCLUDE,
+            Parameter(
+                "wait",
+                Annotated[float, Meta(ge=0, le=MAX_WAIT_S)],
+                "Answer when the response has ended, or after so many seconds.",
+            ),
+            Parameter("stream", bool, "Answer with its events, live until it has ended."),
+            Parameter(
+                "starting_after",
+                int,
+                "With `stream`: only events with a greater `sequence_number`.",
+            ),
+        ),
+        answer=Answer(
+            what="The response, or with `stream` its events.",
+            shape=ResponseObject,
+            event=ResponseEvent,
+        ),
     ),
     Operation(
         method="DELETE",
@@ -62,23 +107,57 @@ OPERATIONS = (
         answer=Answer(what="The response.", shape=ResponseObject),
         raises=(RequestRejected,),
     ),
+    Operation(
+        method="POST",
+        path=ONE + "/retry",
+        group=Group.RESPONSES,
+        summary="Run a background response that has ended again",
+        what="As a new one, in the same window, counted from now, with the same webhook; its "
+        "`forebay.retry_of` names the one before. There is no body.",
+        parameters=(parameters.IDEMPOTENCY_KEY,),
+        answer=Answer(what="The new response, `queued`.", shape=ResponseObject),
+        raises=(
+            RequestRejected,
+            UnknownModel,
+            WindowNotOffered,
+            ContextTooLong,
+            PreviousResponseNotFound,
+            BodyTooLarge,
+            BodyTimedOut,
+        ),
+    ),
 )
 
 
-def stored_routes(keys: KeyRing, background: Background) -> list[Route]:
+def stored_routes(
+    keys: KeyRing,
+    background: Background,
+    responses: StoredResponses,
+    idempotency: Idempotency,
+    limits: BodyLimits,
+) -> list[Route]:
     """Return the routes under `/v1/responses/{id}`."""
 
     async def get(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
         check_include(included(request))
-        if request.query_params.get("stream", "false").lower() not in ("false", "0", ""):
-            raise UnsupportedParameter("stream", "stored responses are not streamed again")
-        return json_response(await background.get(caller, request.path_params["id"]))
+        response_id, wait_s = request.path_params["id"], _wait_s(request)
+        starting_after = _starting_after(request)
+        if flag_of(request, "stream"):
+            _refuse_beside(request, "wait", "stream=false")
+            await responses.check_events(caller, response_id)
+            events = background.events(caller, response_id, starting_after=starting_after)
+            return await event_stream(events)
+        _refuse_beside(request, "starting_after", "stream=true")
+        if not wait_s:
+            return json_response(await responses.get(caller, response_id))
+        async with ends_with_caller(request.receive):
+            return json_response(await responses.get(caller, response_id, wait_s=wait_s))
 
     async def asked(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
         check_include(included(request))
-        items = await background.asked(caller, request.path_params["id"])
+        items = await responses.asked(caller, request.path_params["id"])
         return json_response(
             page_of(
                 items,
@@ -92,10 +171,32 @@ def stored_routes(keys: KeyRing, background: Background) -> list[Route]:
         caller = keys.authenticate(request.headers.raw)
         return json_response(await background.cancel(caller, request.path_params["id"]))
 
+    async def retry(request: Request) -> Response:
+        caller = keys.authenticate(request.headers.raw)
+        key = idempotency_key(request.headers.raw)
+        body = await whole_body(request.headers.raw, request.receive, limits)
+        if body.strip() not in (b"", b"{}"):
+            raise RequestRejected("A retry takes no body: it runs what was asked before again.")
+        return json_response(await _retried(caller, request, key))
+
+    async def _retried(caller: Caller, request: Request, key: str | None) -> bytes:
+        response_id = request.path_params["id"]
+
+        async def make(birth: Birth) -> bytes:
+            return encode(
+                await background.retry(caller, response_id, new_id=birth.id, first=birth.first)
+            )
+
+        async def show(made_id: str) -> bytes:
+            return await responses.get(caller, made_id)
+
+        use = key_use(key, caller, request.url.path, b"")
+        return await idempotency.once(use, ID_PREFIX, make=make, show=show)
+
     async def delete(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
         response_id = request.path_params["id"]
-        await background.delete(caller, response_id)
+        await responses.delete(caller, response_id)
         return json_response({"id": response_id, "object": "response", "deleted": True})
 
     return [
@@ -103,4 +204,29 @@ def stored_routes(keys: KeyRing, background: Background) -> list[Route]:
         Route(ONE, delete, methods=["DELETE"]),
         Route(ONE + "/input_items", asked, methods=["GET"]),
         Route(ONE + "/cancel", cancel, methods=["POST"]),
+        Route(ONE + "/retry", retry, methods=["POST"]),
     ]
+
+
+def _wait_s(request: Request) -> float:
+    text = request.query_params.get("wait", "0")
+    if not _SECONDS.fullmatch(text) or float(text) > MAX_WAIT_S:
+        raise InvalidParameter(
+            f"'wait' must be a number of seconds from 0 to {MAX_WAIT_S}.", param="wait"
+        )
+    return float(text)
+
+
+def _starting_after(request: Request) -> int | None:
+    text = request.query_params.get("starting_after")
+    if text is None:
+        return None
+    if not _NUMBER.fullmatch(text):
+        raise InvalidParameter("'starting_after' must be an integer.", param="starting_after")
+    return int(text)
+
+
+def _refuse_beside(request: Request, name: str, needed: str) -> None:
+    """Refuse a parameter that would have no effect here."""
+    if name in request.query_params:
+        raise InvalidParameter(f"'{name}' is for calls with {needed}.", param=name)

@@ -1,4 +1,4 @@
-"""`forebay keys create | list | revoke`: through the running server, or on the directory itself."""
+"""`forebay keys create | list | revoke`: through the running server, or where it keeps the keys."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def revoke(
 
 def _settings(config: Path | None, data_dir: Path | None, *, must_exist: bool = False) -> Settings:
     settings = load(config=config, data_dir=data_dir)
-    if must_exist and not settings.folder.is_dir():
+    if must_exist and settings.database_url is None and not settings.folder.is_dir():
         raise DataDirectoryUnusable(settings.folder, "it is not there")
     keep_private()
     return settings
@@ -192,7 +192,7 @@ def _own_hash(settings: Settings) -> str | None:
 
 
 async def _alone(settings: Settings, work: Callable[[Projects], Awaitable[T]]) -> T:
-    """Do the work on the data directory itself, while no server holds it."""
+    """Do the work on the data directory itself while no server holds it, or on its database."""
     async with opened_store(settings) as store:
         # The server that comes later must have a key that this command line knows.
         await ensure_first_key(settings, store.projects)

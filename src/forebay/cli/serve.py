@@ -7,7 +7,7 @@ import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -67,12 +67,19 @@ async def _serve(settings: Settings, *, ready_file: Path | None, console: Consol
 
             _quiet_collector()
             try:
-                await _Server(_config(service, settings), on_ready=ready).serve([listening])
+                await _Server(service, settings, on_ready=ready).serve([listening])
             finally:
                 # In here the directory is ours; a server that is refused must not reach this.
-                (settings.folder / ADDRESS_FILE).unlink(missing_ok=True)
+                _forget_address(settings.folder / ADDRESS_FILE, address)
     finally:
         listening.close()
+
+
+def _forget_address(path: Path, address: str) -> None:
+    """Delete the file, unless another server that shares the directory has written its own."""
+    with suppress(FileNotFoundError):
+        if path.read_text().strip() == address:
+            path.unlink()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -125,8 +132,12 @@ def _quiet_collector() -> None:
 class _Server(uvicorn.Server):
     """Tells when it takes requests, and lets its owner go on after a signal."""
 
-    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
+    def __init__(
+        self, service: Service, settings: Settings, *, on_ready: Callable[[], None]
+    ) -> None:
+        super().__init__(_config(service, settings))
+        self._service = service
+        self._grace_s = settings.shutdown_grace_s
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -134,10 +145,21 @@ class _Server(uvicorn.Server):
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
+        """Let what runs come to its end, as far as the grace goes, and begin nothing more."""
+        self._service.stop_claiming()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._idle())
+            await super().shutdown(sockets)
         # Turns that were cut short charge what was delivered: the store must still be open.
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=AFTER_CUT_S)
+
+    async def _idle(self) -> None:
+        try:
+            async with asyncio.timeout(self._grace_s):
+                await self._service.idle()
+        except TimeoutError:
+            pass  # what still runs is given back when the service is left
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -4,17 +4,19 @@
     ├── RequestRejected          the caller must change something
     │   ├── InvalidJson, InvalidParameter, InvalidType, MissingParameter, UnsupportedParameter
     │   ├── UnknownModel, WindowNotOffered, ContextTooLong, PromptRejected
-    │   ├── PreviousResponseNotFound
+    │   ├── PreviousResponseNotFound, IdempotencyKeySpent, EndpointSilent
     │   └── BodyTooLarge, BodyTimedOut, ConnectionTooOld
     ├── NotAuthenticated, NotPermitted
     ├── NotFound, MethodNotAllowed
     ├── Conflict                 the object's state forbids it
+    ├── StillRunning             the call that is repeated has not ended
     ├── Overloaded               come back later
     ├── TurnTimedOut, Expired
     ├── EngineError              the engine's fault
     │   ├── EngineUnavailable    no answer, or it broke off
-    │   │   └── EngineUnreachable    no connection
-    │   ├── EngineBusy           429 or 503 of the engine
+    │   │   ├── EngineUnreachable    no connection
+    │   │   └── GatewayFailed        a proxy before the engine had no answer from it
+    │   ├── EngineBusy           429, 503 or 529 of the engine
     │   └── EngineFailed         any other 5xx or a broken answer
     └── LeaseLost                somebody else owns the work now
 
@@ -101,6 +103,12 @@ class PreviousResponseNotFound(RequestRejected):
         )
 
 
+class IdempotencyKeySpent(RequestRejected):
+    """The idempotency key was used for another body, or for what cannot be shown again."""
+
+    code = "idempotency_error"
+
+
 class WindowNotOffered(RequestRejected):
     """The completion window is unknown, or not offered by this model in this lane."""
 
@@ -123,6 +131,12 @@ class PromptRejected(RequestRejected):
     """The engine refused the request with a 4xx; its words are passed on."""
 
     code = "invalid_prompt"
+
+
+class EndpointSilent(RequestRejected):
+    """The webhook endpoint that was to be tested gave no answer."""
+
+    code = "webhook_endpoint_unreachable"
 
 
 class BodyTooLarge(RequestRejected):
@@ -182,6 +196,17 @@ class Conflict(ForebayError):
     code = "conflict"
 
 
+class StillRunning(ForebayError):
+    """A call with this idempotency key runs now; `retry_after_s` says when to ask again."""
+
+    code = "idempotency_error"
+    is_retriable = True
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class Overloaded(ForebayError):
     """There is no room now; `retry_after_s` says when to ask again."""
 
@@ -222,8 +247,19 @@ class EngineUnreachable(EngineUnavailable):
     """There was no connection to the engine at all, so nothing of the turn has run."""
 
 
+class GatewayFailed(EngineUnavailable):
+    """A proxy in front of the engine had no answer from it: 502, 504 and their kin.
+
+    `retry_after_s` is its wish, if it named one.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class EngineBusy(EngineError):
-    """The engine answered 429 or 503; `retry_after_s` is its wish, if it named one."""
+    """The engine answered 429, 503 or 529; `retry_after_s` is its wish, if it named one."""
 
     code = "engine_overloaded"
 

@@ -31,6 +31,8 @@ class Model:
 
     `has_grammar`: whether its engine can be held to a JSON schema. `takes_suffix`: whether it fills
     in what comes before the `suffix` of a plain completion; llama.cpp ignores that without a word.
+    `takes_prefill`: whether it goes on with an assistant's message that ends a chat; None where its
+    engine tells.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Model:
     has_grammar: bool = True
     takes_images: bool = True
     takes_suffix: bool = False
+    takes_prefill: bool | None = None
     context_tokens: int | None = None
 
     def price(self, window: CompletionWindow) -> Price:

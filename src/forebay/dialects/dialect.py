@@ -61,7 +61,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a turn stands or ended, as a final object shows it.
 
     `answer` is what was produced (empty while queued); `error` is set when `status` is failed;
-    `extension` is what goes under the key `forebay`.
+    `extension` is what goes under the key `forebay`. `first_index` is where the answer's items
+    begin in a stream that has those of earlier attempts before them.
     """
 
     status: RequestStatus
@@ -69,6 +70,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: Instant | None = None
     error: ForebayError | None = None
     extension: JsonObject = {}
+    first_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

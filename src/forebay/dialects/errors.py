@@ -32,6 +32,7 @@ _TABLE: dict[type[ForebayError], _Words] = {
     errors.NotFound: _Words(404, "invalid_request_error", "not_found_error"),
     errors.MethodNotAllowed: _Words(405, "invalid_request_error", "invalid_request_error"),
     errors.Conflict: _Words(409, "invalid_request_error", "conflict_error"),
+    errors.StillRunning: _Words(409, "invalid_request_error", "conflict_error"),
     errors.Overloaded: _Words(429, "rate_limit_error", "rate_limit_error"),
     errors.TurnTimedOut: _Words(504, "server_error", "timeout_error"),
     errors.EngineBusy: _Words(503, "server_error", "overloaded_error"),
@@ -42,6 +43,9 @@ _TABLE: dict[type[ForebayError], _Words] = {
 
 # OpenAI sends a null code for these; ours would only repeat the status.
 _WITHOUT_CODE = (errors.NotFound, errors.Conflict)
+
+# To be said outright: whoever sent an idempotency key means to send the call again.
+_FINAL = (errors.TurnTimedOut, errors.IdempotencyKeySpent)
 
 _ANTHROPIC_OVERLOADED = 529
 
@@ -69,6 +73,8 @@ def anthropic_error(error: ForebayError, *, request_id: str) -> ErrorReply:
     if isinstance(error, errors.UnsupportedParameter) and error.param == "thread":
         # The SDKs' tool runner sends all messages itself once it reads this.
         said["details"] = {"error_code": "thread_unsupported_request"}
+    elif isinstance(error, errors.IdempotencyKeySpent | errors.StillRunning):
+        said["details"] = {"error_code": error.code}
     body: JsonObject = {"type": "error", "error": said, "request_id": request_id}
     return ErrorReply(status, body, _headers(error, status))
 
@@ -103,7 +109,9 @@ def _headers(error: ForebayError, status: int) -> dict[str, str]:
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
         headers["retry-after"] = str(max(1, round(retry_after_s)))
-    if status == 409 or isinstance(error, errors.TurnTimedOut) or _is_ours_to_mend(error):
+    if isinstance(error, errors.StillRunning):
+        headers["x-should-retry"] = "true"
+    elif status == 409 or isinstance(error, _FINAL) or _is_ours_to_mend(error):
         headers["x-should-retry"] = "false"
     if isinstance(error, errors.BodyTimedOut):
         # What may still come of the body is read by nobody.

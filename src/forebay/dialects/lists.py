@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from forebay.core.errors import InvalidParameter
 from forebay.dialects.turn import JsonObject
 
@@ -33,3 +35,9 @@ def page_of(
         begin = ids.index(after) + 1
     page = ordered[begin : begin + limit]
     return list_object(page, has_more=len(ordered) > begin + limit)
+
+
+def unknown_value(param: str, value: str, known: Iterable[str]) -> InvalidParameter:
+    """Return the error for a value of a filter that nothing can have."""
+    names = ", ".join(f"'{name}'" for name in known) or "none"
+    return InvalidParameter(f"Invalid value: '{value}'. Known values are: {names}.", param=param)

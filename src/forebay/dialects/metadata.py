@@ -63,6 +63,11 @@ def check_pair(key: str, value: object) -> None:
     param = f"metadata.{key}"
     if not isinstance(value, str):
         raise InvalidType(f"Invalid type for '{param}': expected a string.", param=param)
+    if "\0" in key or "\0" in value:
+        # A database that lists by metadata could not read it.
+        raise InvalidParameter(
+            "Invalid 'metadata': the character U+0000 is not taken.", param="metadata"
+        )
     if len(value) > MAX_VALUE_CHARACTERS:
         raise InvalidParameter(
             f"Invalid '{param}': longer than {MAX_VALUE_CHARACTERS} characters.", param=param

@@ -11,15 +11,17 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from forebay.core.errors import ForebayError, InvalidParameter, UnsupportedParameter
+from forebay.core.errors import ForebayError, InvalidParameter
 from forebay.dialects.cipher import Cipher
 from forebay.dialects.dialect import Call, DialectName, ErrorReply, Outcome, Wishes, Writer
 from forebay.dialects.errors import openai_error
+from forebay.dialects.kept_stream import read_kept
 from forebay.dialects.metadata import read_metadata
 from forebay.dialects.parameters import Parameters, Refusal
 from forebay.dialects.responses_input import chat_messages
+from forebay.dialects.responses_items import Events
 from forebay.dialects.responses_object import response_object
-from forebay.dialects.responses_stream import ResponsesWriter
+from forebay.dialects.responses_stream import ResponsesWriter, queued_events, terminal_event
 from forebay.dialects.responses_tools import chat_tools, chosen, response_format
 from forebay.dialects.turn import JsonObject, Turn
 from forebay.dialects.wire import read
@@ -183,6 +185,21 @@ class ResponsesDialect:
         """Return a writer of `response.*` events."""
         return ResponsesWriter(call, self._cipher)
 
+    def queued(self, call: Call, outcome: Outcome) -> bytes:
+        """Return the events 0 and 1 of a background stream, which say that it was taken on."""
+        return queued_events(call, outcome)
+
+    def resumed(self, call: Call, kept: bytes, *, goes_on: bool) -> ResponsesWriter:
+        """Return a writer that goes on behind the kept events of a background stream.
+
+        Its attempt `goes_on` with the kept text (there must be one: `text_so_far`), or starts over.
+        """
+        return ResponsesWriter(call, self._cipher, kept=read_kept(kept), goes_on=goes_on)
+
+    def last_event(self, call: Call, outcome: Outcome, number: int) -> bytes:
+        """Return the one event that ends the stream of what ended without a worker."""
+        return terminal_event(call, outcome, Events(call.id, number), self._cipher)
+
     def error(self, error: ForebayError, *, request_id: str) -> ErrorReply:
         """Return the error in OpenAI's words."""
         return openai_error(error)
@@ -199,8 +216,6 @@ def _wishes(shape: ResponsesBody, body: JsonObject) -> Wishes:
 
 
 def _check_values(shape: ResponsesBody) -> None:
-    if shape.background and shape.stream:
-        raise UnsupportedParameter("stream", "a background response cannot be streamed yet")
     if shape.previous_response_id is not None and shape.conversation is not None:
         raise InvalidParameter(
             "Only one of 'previous_response_id' and 'conversation' can be given.",

@@ -21,13 +21,13 @@ from forebay.dialects.wire import encode, event
 
 
 class Events:
-    """Makes the events of one stream, numbered from 0 without a gap."""
+    """Makes the events of one stream, numbered without a gap; `number` is the next one's."""
 
     __slots__ = ("number", "response_id")
 
-    def __init__(self, response_id: str) -> None:
+    def __init__(self, response_id: str, number: int = 0) -> None:
         self.response_id = response_id
-        self.number = 0
+        self.number = number
 
     def event(self, kind: str, fields: JsonObject) -> bytes:
         """Return the next event."""
@@ -117,15 +117,18 @@ class MessageInProgress:
         item: JsonObject = {"output_index": self._index, "item": self._item}
         out.append(self._events.event("response.output_item.added", item))
 
+    def go_on(self, text: str) -> None:
+        """Take up a message whose events are out: this text, in a first part that is open."""
+        self._parts.append(text)
+        self._text = self._text_delta()
+
     def write_text(self, out: list[bytes], text: str, logprobs: tuple[JsonObject, ...]) -> None:
         """Add the event of one more piece of text, and those that begin its part."""
         delta = self._text
         if delta is None:
             self._close_part(out)
             self._begin_part(out, text_part("", []))
-            delta = self._text = _DeltaEvent(
-                self._events, "response.output_text.delta", self._place()
-            )
+            delta = self._text = self._text_delta()
         self._parts.append(text)
         if not logprobs:
             out.append(delta.of(text, b',"logprobs":[]'))
@@ -149,6 +152,9 @@ class MessageInProgress:
         item = message_item(self._events.response_id, self._index, self._content, status=status)
         done: JsonObject = {"output_index": self._index, "item": item}
         out.append(self._events.event("response.output_item.done", done))
+
+    def _text_delta(self) -> _DeltaEvent:
+        return _DeltaEvent(self._events, "response.output_text.delta", self._place())
 
     def _begin_part(self, out: list[bytes], part: JsonObject) -> None:
         fields = self._place() | {"part": part}

@@ -91,7 +91,13 @@ def _output(call: Call, outcome: Outcome, cipher: Cipher | None) -> list[JsonObj
             last_status = INCOMPLETE
         case _:
             assert_never(outcome.status)
-    return output_items(call, outcome.answer, last_status=last_status, cipher=cipher)
+    return output_items(
+        call,
+        outcome.answer,
+        last_status=last_status,
+        first_index=outcome.first_index,
+        cipher=cipher,
+    )
 
 
 def _seconds(outcome: Outcome) -> int | None:

@@ -6,7 +6,7 @@ rendering of the same answer agree to the byte.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from forebay.dialects.answer import Answer, OutputKind, Segment, ToolCall
 from forebay.dialects.cipher import Cipher
@@ -135,9 +135,17 @@ def reasoning_cipher(call: Call, cipher: Cipher | None) -> Cipher | None:
 
 
 def output_items(
-    call: Call, answer: Answer, *, last_status: str, cipher: Cipher | None = None
+    call: Call,
+    answer: Answer,
+    *,
+    last_status: str,
+    first_index: int = 0,
+    cipher: Cipher | None = None,
 ) -> list[JsonObject]:
-    """Return the items of an answer; only the last one can be other than completed."""
+    """Return the items of an answer; only the last one can be other than completed.
+
+    Their places count from `first_index`.
+    """
     groups: list[list[Segment]] = []
     for segment in answer.segments():
         if groups and _is_message(segment) and _is_message(groups[-1][0]):
@@ -149,15 +157,22 @@ def output_items(
         tool_names(call.body.get("tools")),
         reasoning_cipher(call, cipher),
         wanted_likeliest(call),
+        keeps_call_ids(first_index),
     )
+    last = first_index + len(groups) - 1
     return [
-        rendering.item(
-            index,
-            group,
-            status=last_status if index == len(groups) - 1 else COMPLETED,
-        )
-        for index, group in enumerate(groups)
+        rendering.item(index, group, status=last_status if index == last else COMPLETED)
+        for index, group in enumerate(groups, first_index)
     ]
+
+
+def keeps_call_ids(first_index: int) -> bool:
+    """Tell whether tool calls keep the engine's ids where an attempt's items begin there.
+
+    Behind those of an earlier attempt they get ids from their places: engines give an id again, and
+    a stream that has one twice is refused by OpenAI's client.
+    """
+    return first_index == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +183,14 @@ class _Rendering:
     names: dict[str, ToolName]
     cipher: Cipher | None
     likeliest: int
+    keeps_call_ids: bool
 
     def item(self, index: int, group: list[Segment], *, status: str) -> JsonObject:
         first, response_id = group[0], self.response_id
         if first.call is not None:
-            named = self.names.get(first.call.name)
-            return tool_call_item(response_id, index, first.call, status=status, named=named)
+            called = first.call if self.keeps_call_ids else replace(first.call, id="")
+            named = self.names.get(called.name)
+            return tool_call_item(response_id, index, called, status=status, named=named)
         if first.kind is OutputKind.REASONING:
             return reasoning_item(response_id, index, first.text, status=status, cipher=self.cipher)
         content = [

@@ -3,17 +3,23 @@
 One item of reasoning or text is open at a time; tool calls stay open beside it until the end,
 because engines may send the pieces of parallel calls in any order. Text is the hot path: its event
 is put together from bytes made once an item.
+
+The events of a background stream are kept, and each attempt at it has a writer that goes on behind
+them: numbers and output indexes rise over all attempts, and no item is left open by the end.
 """
 
 from __future__ import annotations
 
 from typing import assert_never
 
+import msgspec
+
 from forebay.core.errors import ForebayError
 from forebay.core.requests import RequestStatus
 from forebay.dialects.cipher import Cipher
 from forebay.dialects.dialect import Call, Outcome
 from forebay.dialects.errors import openai_error
+from forebay.dialects.kept_stream import KeptStream
 from forebay.dialects.responses_items import (
     Events,
     MessageInProgress,
@@ -24,6 +30,7 @@ from forebay.dialects.responses_object import response_object
 from forebay.dialects.responses_output import (
     COMPLETED,
     INCOMPLETE,
+    keeps_call_ids,
     reasoning_cipher,
     wanted_likeliest,
 )
@@ -33,9 +40,20 @@ from forebay.dialects.wire import DONE
 
 
 class ResponsesWriter:
-    """Writes the events of one response, from `response.created` to the terminal one."""
+    """Writes the events of one response, from `response.created` to the terminal one.
 
-    def __init__(self, call: Call, cipher: Cipher | None = None) -> None:
+    With `kept` events it writes those of one more attempt, which `goes_on` with their text or
+    starts over.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        cipher: Cipher | None = None,
+        *,
+        kept: KeptStream | None = None,
+        goes_on: bool = False,
+    ) -> None:
         self._call = call
         self._cipher = cipher
         self._item_cipher = reasoning_cipher(call, cipher)
@@ -46,6 +64,24 @@ class ResponsesWriter:
         self._message: MessageInProgress | None = None
         self._tool_calls: list[ToolCallInProgress] = []
         self._item_count = 0
+        self._kept = kept
+        self._goes_on = goes_on
+        if kept is not None:
+            self._events.number = kept.next_number
+            self._item_count = kept.next_index
+        self._first_index = self._item_count
+        if goes_on:
+            self._take_up_message()
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next event gets."""
+        return self._events.number
+
+    @property
+    def first_index(self) -> int:
+        """Where the items of this attempt begin in the stream (see `Outcome`)."""
+        return self._first_index
 
     def open(self) -> bytes:
         """Return `response.created` and `response.in_progress`."""
@@ -54,6 +90,26 @@ class ResponsesWriter:
         return self._events.event("response.created", fields) + self._events.event(
             "response.in_progress", fields
         )
+
+    def begin(self) -> bytes:
+        """Return what comes first in an attempt behind kept events.
+
+        The first attempt shows the response in progress; one that starts over ends the items that
+        the last one left open.
+        """
+        assert self._kept is not None, "a stream that is not kept is opened"
+        out: list[bytes] = []
+        if not self._kept.has_begun:
+            outcome = Outcome(status=RequestStatus.IN_PROGRESS, extension=self._kept.extension)
+            response = response_object(self._call, outcome)
+            out.append(self._events.event("response.in_progress", {"response": response}))
+        if not self._goes_on:
+            is_json = _is_json(self._call.body)
+            # The last one first: cut off in between, what is left open is not taken for a text
+            # that stood alone.
+            for item in reversed(self._kept.open_items.values()):
+                item.close(self._events, out, is_json=is_json)
+        return b"".join(out)
 
     def write(self, deltas: list[Delta]) -> bytes:
         """Return the events for these deltas."""
@@ -81,25 +137,27 @@ class ResponsesWriter:
         return self._events.event("error", fields | {"error": told}) + DONE
 
     def close(self, outcome: Outcome) -> bytes:
-        """Return what ends the open items, the one terminal event, and `[DONE]`."""
+        """Return what ends the open items, the one terminal event, and `[DONE]`.
+
+        Behind kept events that last one is left out: it has no number, and whoever reads them out
+        adds it.
+        """
         out: list[bytes] = []
-        match outcome.status:
-            case RequestStatus.COMPLETED:
-                terminal, last_status = "response.completed", COMPLETED
-            case RequestStatus.INCOMPLETE:
-                terminal, last_status = "response.incomplete", INCOMPLETE
-            case RequestStatus.FAILED | RequestStatus.CANCELLED:
-                # There is no event for a cancelled response: the object in it tells.
-                terminal, last_status = "response.failed", INCOMPLETE
-            case RequestStatus.QUEUED | RequestStatus.IN_PROGRESS:
-                raise AssertionError("a stream is closed with a final status")
-            case _:
-                assert_never(outcome.status)
-        self._close_items(out, last_status=last_status)
-        response = response_object(self._call, outcome, self._cipher)
-        out.append(self._events.event(terminal, {"response": response}))
-        out.append(DONE)
+        is_completed = outcome.status is RequestStatus.COMPLETED
+        self._close_items(out, last_status=COMPLETED if is_completed else INCOMPLETE)
+        out.append(terminal_event(self._call, outcome, self._events, self._cipher))
+        if self._kept is None:
+            out.append(DONE)
         return b"".join(out)
+
+    def _take_up_message(self) -> None:
+        text = None if self._kept is None else self._kept.open_text
+        assert text is not None, "there is a text to go on with"
+        self._first_index = self._item_count - 1
+        self._message = MessageInProgress(
+            self._events, self._first_index, likeliest=self._likeliest
+        )
+        self._message.go_on(text.text)
 
     def _write_reasoning(self, out: list[bytes], text: str) -> None:
         if self._reasoning is None:
@@ -123,6 +181,8 @@ class ResponsesWriter:
         if piece.index == len(self._tool_calls):
             self._close_reasoning(out, status=COMPLETED)
             self._close_message(out, status=COMPLETED)
+            if not keeps_call_ids(self._first_index):
+                piece = msgspec.structs.replace(piece, id=None)
             tool_call = ToolCallInProgress(
                 self._events, self._next_index(), piece, named=self._names.get(piece.name or "")
             )
@@ -153,3 +213,36 @@ class ResponsesWriter:
     def _next_index(self) -> int:
         self._item_count += 1
         return self._item_count - 1
+
+
+def queued_events(call: Call, outcome: Outcome) -> bytes:
+    """Return `response.created` and `response.queued`, the first two events of a stream."""
+    assert outcome.status is RequestStatus.QUEUED, "a stream begins as queued"
+    events = Events(call.id)
+    fields: JsonObject = {"response": response_object(call, outcome)}
+    return events.event("response.created", fields) + events.event("response.queued", fields)
+
+
+def terminal_event(
+    call: Call, outcome: Outcome, events: Events, cipher: Cipher | None = None
+) -> bytes:
+    """Return the event that ends a stream, with the final object."""
+    response: JsonObject = {"response": response_object(call, outcome, cipher)}
+    match outcome.status:
+        case RequestStatus.COMPLETED:
+            return events.event("response.completed", response)
+        case RequestStatus.INCOMPLETE:
+            return events.event("response.incomplete", response)
+        case RequestStatus.FAILED | RequestStatus.CANCELLED:
+            # There is no event for a cancelled response: the object in it tells.
+            return events.event("response.failed", response)
+        case RequestStatus.QUEUED | RequestStatus.IN_PROGRESS:
+            raise AssertionError("a stream is closed with a final status")
+        case _:
+            assert_never(outcome.status)
+
+
+def _is_json(body: JsonObject) -> bool:
+    wanted = body.get("text")
+    shape = wanted.get("format") if isinstance(wanted, dict) else None
+    return isinstance(shape, dict) and shape.get("type") == "json_schema"

@@ -11,6 +11,7 @@ from forebay.core.errors import (
     EngineBusy,
     EngineFailed,
     ForebayError,
+    GatewayFailed,
     PromptRejected,
 )
 from forebay.dialects.wire import encode
@@ -24,6 +25,13 @@ _TOO_LONG_TO_EMBED = re.compile(
 )
 _NOT_TAKEN = re.compile(r"(image|audio|video) input is not supported")
 
+BUSY = frozenset({429, 503, 529})  # the last is Anthropic's own
+# What proxies say when nothing answers behind them; those from 521 on are Cloudflare's.
+GATEWAY = frozenset({502, 504, 521, 522, 523, 524})
+# A wrong engine key or model name is ours to mend; the rest says "not now" rather than "not this".
+# The vendors' own clients try 408, 409 and every 5xx again, too.
+TRIED_AGAIN = frozenset({401, 403, 404, 408, 409, 425})
+
 
 def stream_error(error: object) -> ForebayError:
     """Return the error that an engine sent inside a stream it had begun with 200."""
@@ -35,11 +43,10 @@ def stream_error(error: object) -> ForebayError:
 def engine_error(status: int, body: bytes, *, retry_after_s: float | None) -> ForebayError:
     """Return what an engine's error answer means for the caller.
 
-    429 and 503 mean busy, other 5xx a failure; a 4xx is the caller's own and its words are passed
-    on. 401, 403 and 404 are ours to mend (a wrong engine key or model name), so they count as
-    failures; what the engine says of its key is not for callers. llama.cpp blames itself, with a
-    5xx, for an input of embeddings that is too long, for a model that makes none, and for a prompt
-    with what the model cannot see or hear.
+    It is busy, out of reach for its own proxy, or has failed; any other 4xx is the caller's own,
+    and its words are passed on. What the engine says of its key is not for callers. llama.cpp
+    blames itself, with a 5xx, for an input of embeddings that is too long, for a model that makes
+    none, and for a prompt with what the model cannot see or hear.
     """
     message = _message_of(body)
     too_long = _TOO_LONG_TO_EMBED.match(message)
@@ -50,11 +57,14 @@ def engine_error(status: int, body: bytes, *, retry_after_s: float | None) -> Fo
         )
     if status == 501 or _NOT_TAKEN.match(message):
         return PromptRejected(message)
-    if status in (429, 503):
+    if status in BUSY:
         return EngineBusy(f"the engine is busy ({status})", retry_after_s=retry_after_s)
+    if status in GATEWAY:
+        message = f"nothing answers behind the engine's address ({status})"
+        return GatewayFailed(message, retry_after_s=retry_after_s)
     if status in (401, 403):
         return EngineFailed("the engine did not let this server in", engine_status=status)
-    if status >= 500 or status in (404, 408):
+    if status >= 500 or status in TRIED_AGAIN:
         return EngineFailed(f"the engine answered {status}: {message}", engine_status=status)
     if "context" in message and ("exceed" in message or "length" in message):
         return ContextTooLong(message)

@@ -11,6 +11,11 @@ from forebay.dialects.turn import AnyTurn, Delta, Turn
 class Engine(Protocol):
     """One running inference server."""
 
+    @property
+    def takes_prefill(self) -> bool:
+        """Whether it goes on with an assistant's message that ends a turn, as it last told."""
+        ...
+
     def stream(self, turn: AnyTurn, *, model: str) -> AsyncGenerator[list[Delta], None]:
         """Run a turn of one choice (and one prompt) under the engine's own name of the model.
 

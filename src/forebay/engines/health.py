@@ -1,14 +1,15 @@
 """Health: a replica that cannot be reached gets no turns until it answers a probe.
 
-One task per replica. A replica that is well is probed now and then, at once when a turn found it
+One task per replica. A replica that is up is probed now and then, at once when a turn found it
 broken; one that is down is probed with growing pauses. A probe also tells which models it serves.
+What becomes of turns is the breaker's matter.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from forebay.engines.pool import Replica
 
@@ -17,9 +18,6 @@ log = logging.getLogger(__name__)
 WELL_PAUSE_S = 30.0
 MIN_DOWN_PAUSE_S = 0.5
 MAX_DOWN_PAUSE_S = 10.0
-MAX_FAILURES = 3
-MIN_REST_S = 2.0
-MAX_REST_S = 30.0
 
 
 class HealthWatch:
@@ -31,12 +29,10 @@ class HealthWatch:
         *,
         on_up: Callable[[Replica, list[str]], None],
         on_down: Callable[[Replica, str], None],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._replica = replica
         self._on_up = on_up
         self._on_down = on_down
-        self._sleep = sleep
         self._suspicion = asyncio.Event()
         self.has_probed = asyncio.Event()
 
@@ -49,7 +45,6 @@ class HealthWatch:
         pause_s = MIN_DOWN_PAUSE_S
         while True:
             self._suspicion.clear()
-            await self._rest()
             is_well = await self._probe()
             self.has_probed.set()
             if is_well:
@@ -64,27 +59,13 @@ class HealthWatch:
             except TimeoutError:
                 pass
 
-    async def _rest(self) -> None:
-        """Take a replica out for a while that answers probes but fails turn after turn.
-
-        Failing is quick, so such a replica always looks free and would draw all work to itself.
-        The last one of a pool is never taken out: then a caller's bad prompts could stop a model.
-        """
-        replica = self._replica
-        excess = replica.failures - MAX_FAILURES
-        if excess >= 0 and replica.is_up and replica.is_spare:
-            rest_s = min(MIN_REST_S * 2.0 ** min(excess, 16), MAX_REST_S)
-            log.warning("replica rests", extra={"replica": replica.name, "seconds": rest_s})
-            self._on_down(replica, f"it failed {replica.failures} turns in a row")
-            await self._sleep(rest_s)
-
     async def _probe(self) -> bool:
         replica = self._replica
         try:
             models = await replica.engine.models()
         except Exception as error:
             # Whatever it answered, it must not take the service with it.
-            if replica.is_up or replica.last_error is None:
+            if replica.is_up or not self.has_probed.is_set():
                 log.warning("replica down", extra={"replica": replica.name, "reason": str(error)})
             self._on_down(replica, str(error))
             return False

@@ -16,6 +16,7 @@ from typing import assert_never
 
 import msgspec
 
+from forebay.core.clock import Clock, SystemClock
 from forebay.core.errors import EngineError, EngineFailed, EngineUnavailable, ForebayError
 from forebay.dialects.turn import AnyTurn, Delta, EmbeddingTurn, JsonObject, TextTurn, Turn
 from forebay.dialects.upstream import ChunkReader, encode_turn
@@ -23,6 +24,7 @@ from forebay.dialects.upstream_embeddings import encode_embedding_turn, read_emb
 from forebay.dialects.upstream_errors import UNREADABLE, engine_error
 from forebay.dialects.upstream_text import TextChunkReader, encode_text_turn
 from forebay.engines.counting import Counter
+from forebay.engines.retry_after import retry_after_s
 from forebay.engines.upstream_address import UpstreamAddress
 from forebay.engines.upstream_connection import UpstreamConnection, UpstreamDropped
 from forebay.engines.upstream_pool import UpstreamPool
@@ -35,6 +37,9 @@ CHAT = "/chat/completions"
 TEXT = "/completions"
 EMBEDDINGS = "/embeddings"
 
+# What servers write into `owned_by` that go on with an assistant's message when they are told to.
+PREFILLING = frozenset({"llamacpp", "sglang", "vllm"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpEngineOptions:
@@ -44,7 +49,7 @@ class HttpEngineOptions:
     check but not this stream is found that way. With its finish reason an answer is whole: usage
     and `[DONE]` are waited for `finish_s`, and the end of the body `tail_s` more: only then can the
     connection be used again. Without an `ssl_context`, the certificates of https servers are
-    checked against the system's authorities.
+    checked against the system's authorities. The `clock` is for dates that a server names.
     """
 
     url: str
@@ -57,6 +62,7 @@ class HttpEngineOptions:
     finish_s: float = 10.0
     tail_s: float = 1.0
     ssl_context: ssl.SSLContext | None = None
+    clock: Clock = field(default_factory=SystemClock)
 
 
 class HttpEngine:
@@ -66,6 +72,7 @@ class HttpEngine:
     """
 
     def __init__(self, options: HttpEngineOptions) -> None:
+        self.takes_prefill = False  # until a probe tells
         self._options = options
         self._extra = options.extra
         self._address = address = UpstreamAddress.parse(options.url)
@@ -121,7 +128,7 @@ class HttpEngine:
         connection = await self._ask(EMBEDDINGS, body)
         try:
             if connection.status != 200:
-                raise await _refusal(connection)
+                raise await self._refusal(connection)
             answer = await _body(connection, max_bytes=MAX_EMBEDDINGS_BYTES)
         finally:
             self._pool.release(connection)
@@ -133,7 +140,7 @@ class HttpEngine:
         connection = await self._ask(path, body)
         try:
             if connection.status != 200:
-                raise await _refusal(connection)
+                raise await self._refusal(connection)
             if connection.is_encoded:
                 raise EngineFailed("the engine compressed its answer, which was not asked for")
             ends_at_s: float | None = None
@@ -159,7 +166,10 @@ class HttpEngine:
             self._pool.release(connection)
 
     async def models(self) -> list[str]:
-        """Return the names that the engine serves; raises `EngineError` when it is not well."""
+        """Return the names that the engine serves; see `Engine.models`.
+
+        What it says of itself there also tells whether it takes a prefill.
+        """
         try:
             async with asyncio.timeout(self._options.probe_s):
                 connection = await self._ask("/models", None)
@@ -172,9 +182,11 @@ class HttpEngine:
         if connection.status != 200:
             raise EngineFailed(f"the engine answered {connection.status} to a probe")
         try:
-            return [entry.id for entry in msgspec.json.decode(body, type=_Models).data]
+            entries = msgspec.json.decode(body, type=_Models).data
         except UNREADABLE:
             raise EngineFailed("the engine's list of models is not readable") from None
+        self.takes_prefill = bool(entries) and all(_is_prefilling(entry) for entry in entries)
+        return [entry.id for entry in entries]
 
     async def close(self) -> None:
         """Let go of every connection; streams that run break off."""
@@ -227,6 +239,15 @@ class HttpEngine:
             raise
         return connection
 
+    async def _refusal(self, connection: UpstreamConnection) -> ForebayError:
+        status = connection.status
+        if status < 400:
+            return EngineFailed(f"the engine answered {status} to a chat completion")
+        body = await _body(connection, max_bytes=MAX_ERROR_BYTES)
+        wish = connection.headers.get(b"retry-after")
+        wish_s = retry_after_s(wish, now=self._options.clock.now())
+        return engine_error(status, body, retry_after_s=wish_s)
+
 
 async def _next_piece(connection: UpstreamConnection, ends_at_s: float | None) -> bytes:
     """Return the next piece; b"" for no more, or none until then, of an answer that is whole."""
@@ -238,15 +259,6 @@ async def _next_piece(connection: UpstreamConnection, ends_at_s: float | None) -
     return b""
 
 
-async def _refusal(connection: UpstreamConnection) -> ForebayError:
-    status = connection.status
-    if status < 400:
-        return EngineFailed(f"the engine answered {status} to a chat completion")
-    body = await _body(connection, max_bytes=MAX_ERROR_BYTES)
-    retry_after_s = _retry_after_s(connection.headers.get(b"retry-after"))
-    return engine_error(status, body, retry_after_s=retry_after_s)
-
-
 async def _body(connection: UpstreamConnection, *, max_bytes: int) -> bytes:
     """Return the body, or the beginning of one that is too long."""
     body = bytearray()
@@ -255,17 +267,14 @@ async def _body(connection: UpstreamConnection, *, max_bytes: int) -> bytes:
     return bytes(body[:max_bytes])
 
 
-def _retry_after_s(value: bytes | None) -> float | None:
-    try:
-        seconds = None if value is None else float(value)
-    except ValueError:
-        return None  # a date, which engines do not send
-    return seconds if seconds is not None and 0 <= seconds < float("inf") else None
-
-
 class _Entry(msgspec.Struct):
     id: str
+    owned_by: object = None
 
 
 class _Models(msgspec.Struct):
     data: list[_Entry]
+
+
+def _is_prefilling(entry: _Entry) -> bool:
+    return isinstance(entry.owned_by, str) and entry.owned_by in PREFILLING

@@ -23,6 +23,11 @@ class PortionedEngine:
         self._engine = engine
         self._max_inputs = max_inputs
 
+    @property
+    def takes_prefill(self) -> bool:
+        """Whether it goes on with an assistant's message; see `Engine.takes_prefill`."""
+        return self._engine.takes_prefill
+
     def stream(self, turn: AnyTurn, *, model: str) -> AsyncGenerator[list[Delta], None]:
         """Run the turn; see `Engine.stream`."""
         if isinstance(turn, EmbeddingTurn) and len(turn.inputs) > self._max_inputs:

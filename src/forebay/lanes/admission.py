@@ -26,7 +26,7 @@ from forebay.dialects.turn import AnyTurn, JsonObject
 from forebay.dialects.wire import decode_object
 from forebay.lanes.capabilities import check_capabilities
 from forebay.lanes.catalogue import Catalogue, Served
-from forebay.store.requests import RequestRecord
+from forebay.store.request_records import RequestRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +148,38 @@ class Admission:
         turn, wishes = dialect.parse(body if context is None else context.body)
         served = self._served(turn)
         window = choose_window(request.lane, request.completion_window, served.model.windows)
-        caller = Caller(project_id=request.project_id, key_id=request.key_id)
-        accepted = self._accept(dialect, body, turn, wishes, caller, served, request.lane, window)
-        call, _ = self.recall(request)
+        return Accepted(
+            call=_recalled(request, body, wishes),
+            turn=turn,
+            caller=Caller(project_id=request.project_id, key_id=request.key_id),
+            dialect=dialect,
+            served=served,
+            lane=request.lane,
+            window=window,
+            deadline_at=request.deadline_at,
+            context=context,
+        )
+
+    def admit_again(
+        self,
+        request: RequestRecord,
+        caller: Caller,
+        context: Context | None,
+        *,
+        request_id: str | None = None,
+    ) -> Accepted:
+        """Return a stored request as a new call of the same body, its window counted from now.
+
+        Raises as `readmit`.
+        """
+        accepted = self.readmit(request, context)
+        now = self._clock.now()
+        new_id = request_id or self._new_id(accepted.dialect.id_prefix())
         return msgspec.structs.replace(
-            accepted, call=call, deadline_at=request.deadline_at, context=context
+            accepted,
+            call=msgspec.structs.replace(accepted.call, id=new_id, created_at=now),
+            caller=caller,
+            deadline_at=accepted.window.deadline(now),
         )
 
     def recall(self, request: RequestRecord) -> tuple[Call, Dialect]:
@@ -162,16 +189,7 @@ class Admission:
         """
         dialect = self._dialects[DialectName(request.dialect)].within(request.project_id)
         body = decode_object(request.body)
-        call = Call(
-            id=request.id,
-            created_at=request.accepted_at,
-            body=body,
-            model=request.model,
-            wishes=dialect.wishes(body),
-            window=request.completion_window,
-            band=BANDS[request.band_rank],
-        )
-        return call, dialect
+        return _recalled(request, body, dialect.wishes(body)), dialect
 
     def _served(self, turn: AnyTurn) -> Served:
         served = self._catalogue.resolve(turn.model)
@@ -212,6 +230,18 @@ class Admission:
             window=window,
             deadline_at=window.deadline(now),
         )
+
+
+def _recalled(request: RequestRecord, body: JsonObject, wishes: Wishes) -> Call:
+    return Call(
+        id=request.id,
+        created_at=request.accepted_at,
+        body=body,
+        model=request.model,
+        wishes=wishes,
+        window=request.completion_window,
+        band=BANDS[request.band_rank],
+    )
 
 
 def _window(

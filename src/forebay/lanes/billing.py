@@ -74,6 +74,23 @@ def charge(accepted: Accepted, usage: Usage, *, finished_at: Instant) -> LedgerE
     )
 
 
+def waste(accepted: Accepted, usage: Usage, *, attempt: int, created_at: Instant) -> LedgerEntry:
+    """Return what an attempt cost that was given up: nobody is billed for it."""
+    return LedgerEntry(
+        kind=EntryKind.WASTE,
+        subject_id=f"{accepted.call.id}/{attempt}",
+        project_id=accepted.caller.project_id,
+        key_id=accepted.caller.key_id,
+        lane=accepted.lane,
+        window=accepted.window.name,
+        model=accepted.served.model.name,
+        usage=usage,
+        cost_nanos=cost_nanos(accepted, usage),
+        is_window_met=created_at <= accepted.deadline_at,
+        created_at=created_at,
+    )
+
+
 def extension(accepted: Accepted, entry: LedgerEntry, *, attempt: int | None = None) -> JsonObject:
     """Return the fields under `forebay` of an answer whose charge is `entry`."""
     fields: JsonObject = {

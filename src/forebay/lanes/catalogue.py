@@ -31,7 +31,8 @@ class Catalogue:
     def add(self, model: Model) -> Served:
         """Serve a model, with a pool that has no replicas yet."""
         prices = {window.name: model.price(window) for window in model.windows}
-        served = Served(model, Pool(model.name), prices)
+        pool = Pool(model.name, takes_prefill=model.takes_prefill)
+        served = Served(model, pool, prices)
         self._by_name[model.name] = served
         for name in (model.name, *model.aliases):
             self._names[name] = model.name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from forebay.core.clock import Clock
 from forebay.core.errors import EngineFailed
-from forebay.core.ids import NewId
 from forebay.dialects.cipher import Cipher
 from forebay.dialects.compaction import PARAMETERS, compaction_object, summary_body
 from forebay.dialects.dialect import DialectName
@@ -25,19 +24,23 @@ class Compaction:
         *,
         cipher: Cipher,
         clock: Clock,
-        new_id: NewId,
     ) -> None:
         self._admission = admission
         self._contexts = contexts
         self._realtime = realtime
         self._cipher = cipher
         self._clock = clock
-        self._new_id = new_id
 
     async def compact(
-        self, caller: Caller, body: JsonObject, *, request_id: str, header_window: str | None
+        self,
+        caller: Caller,
+        body: JsonObject,
+        *,
+        id: str,
+        request_id: str,
+        header_window: str | None,
     ) -> JsonObject:
-        """Return the `response.compaction`; raises what admission and the turn do."""
+        """Return the `response.compaction` of that id; raises what admission and the turn do."""
         PARAMETERS.check(body)
         context = await self._contexts.of(caller, body)
         own = body if context is None else context.own
@@ -59,7 +62,7 @@ class Compaction:
         return compaction_object(
             items[:-1],
             summary,
-            id=self._new_id("comp_"),
+            id=id,
             created_at=self._clock.now(),
             usage=final["usage"],
             extension=final["forebay"],

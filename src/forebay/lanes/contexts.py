@@ -30,7 +30,7 @@ from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import decode_object
 from forebay.lanes.admission import Caller, Context
 from forebay.store.conversations import Conversations
-from forebay.store.requests import RequestRecord
+from forebay.store.request_records import RequestRecord
 from forebay.store.stored_requests import StoredRequests
 
 CONTINUABLE = (RequestStatus.COMPLETED, RequestStatus.INCOMPLETE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from forebay.core.conversations import Conversation
 from forebay.core.errors import InvalidParameter, NotFound
-from forebay.core.ids import NewId
+from forebay.core.ids import DerivedIds, NewId
 from forebay.dialects.conversations import (
     conversation_object,
     parse_conversation,
@@ -18,6 +18,10 @@ from forebay.dialects.metadata import new_metadata
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.admission import Caller
 from forebay.store.conversations import Conversations
+from forebay.store.reservations import Birth
+
+CONVERSATION = "conv_"
+ADDITION = "added_"  # of items to a conversation: nothing is kept under this id
 
 
 class ConversationDesk:
@@ -27,11 +31,16 @@ class ConversationDesk:
         self._conversations = conversations
         self._new_id = new_id
 
-    async def create(self, caller: Caller, body: JsonObject) -> JsonObject:
+    async def create(
+        self, caller: Caller, body: JsonObject, *, birth: Birth | None = None
+    ) -> JsonObject:
         """Keep a conversation with its first items: durable when this returns."""
+        birth = birth or Birth(id=self._new_id(CONVERSATION))
         metadata, items = parse_conversation(body, new_id=self._new_id)
         return conversation_object(
-            await self._conversations.create(caller.project_id, metadata=metadata, items=items)
+            await self._conversations.create(
+                caller.project_id, metadata=metadata, items=items, id=birth.id, first=birth.first
+            )
         )
 
     async def get(self, caller: Caller, conversation_id: str) -> JsonObject:
@@ -53,13 +62,33 @@ class ConversationDesk:
             raise _not_found(conversation_id)
         return {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
 
-    async def add(self, caller: Caller, conversation_id: str, body: JsonObject) -> JsonObject:
-        """Add items and return them as they are kept; all of them are added, or none."""
+    async def add(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        body: JsonObject,
+        *,
+        birth: Birth | None = None,
+    ) -> JsonObject:
+        """Add items and return them as they are kept; all of them are added, or none.
+
+        Those without an id get one that is made from the id of the `birth`.
+        """
+        birth = birth or Birth(id=self._new_id(ADDITION))
         conversation = await self._find(caller, conversation_id)
-        items = parse_items(body, new_id=self._new_id)
-        if not await self._conversations.add(conversation, items):
+        items = parse_items(body, new_id=DerivedIds(birth.id))
+        if not await self._conversations.add(conversation, items, first=birth.first):
             raise _not_found(conversation_id)
         return list_object(items, has_more=False)
+
+    async def added(
+        self, caller: Caller, conversation_id: str, body: JsonObject, addition_id: str
+    ) -> JsonObject:
+        """Return what is left of the items that this body added under this id."""
+        conversation = await self._find(caller, conversation_id)
+        items = parse_items(body, new_id=DerivedIds(addition_id))
+        kept = [await self._conversations.item(conversation, str(item["id"])) for item in items]
+        return list_object([item for item in kept if item is not None], has_more=False)
 
     async def page(
         self,

@@ -19,7 +19,7 @@ from forebay.dialects.forced_tools import forced
 from forebay.dialects.truncation import without_the_oldest
 from forebay.dialects.turn import AnyTurn, Delta, Turn
 from forebay.lanes.admission import Accepted
-from forebay.scheduler.dispatcher import Slot
+from forebay.scheduler.slot import Slot
 
 
 class Images(Protocol):

@@ -7,7 +7,8 @@ import asyncio
 from forebay.core.clock import Clock
 from forebay.core.errors import Expired
 from forebay.lanes.admission import Admission
-from forebay.lanes.background import Outbox, failed_answer
+from forebay.lanes.control import HOUSEKEEPING, Control
+from forebay.lanes.rendering import failure, last_event, rendered
 from forebay.lanes.wake import repeat
 from forebay.store.store import Store
 
@@ -15,12 +16,14 @@ PAUSE_S = 30.0
 
 
 class Expirer:
-    """Looks for expired requests now and then; `outbox` learns of the webhooks that follow."""
+    """Looks for expired requests now and then."""
 
-    def __init__(self, admission: Admission, store: Store, outbox: Outbox, *, clock: Clock) -> None:
+    def __init__(
+        self, admission: Admission, store: Store, control: Control, *, clock: Clock
+    ) -> None:
         self._admission = admission
         self._store = store
-        self._outbox = outbox
+        self._control = control
         self._clock = clock
 
     async def run(self) -> None:
@@ -29,11 +32,17 @@ class Expirer:
 
     async def expire(self) -> float:
         """Fail what has expired; returns how long to wait before looking again."""
+        if not self._control.holds(HOUSEKEEPING):
+            return PAUSE_S
         expired = await self._store.requests.expired()
         for request in expired:
             now = self._clock.now()
             error = Expired("the request was not run before it expired")
-            answer = failed_answer(self._admission, request, error, finished_at=now)
-            await self._store.requests.expire(request, finished_at=now, answer=answer)
-            self._outbox.wake()
+            outcome = failure(request, error, finished_at=now)
+            await self._store.requests.expire(
+                request,
+                finished_at=now,
+                answer=rendered(self._admission, request, outcome),
+                last_event=last_event(self._admission, request, outcome),
+            )
         return 0.0 if expired else PAUSE_S

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from forebay.core.clock import Clock, Instant, after
 from forebay.lanes.wake import repeat
 from forebay.store.leases import Leases
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    on_lost: Callable[[], object]
+    progress: Callable[[], int]
 
 
 class LeaseKeeper:
@@ -20,15 +27,17 @@ class LeaseKeeper:
         self._leases = leases
         self._clock = clock
         self._lease_s = lease_s
-        self._held: dict[str, Callable[[], object]] = {}
+        self._held: dict[str, _Held] = {}
 
     def until(self) -> Instant:
         """Return the instant to which a lease taken now runs."""
         return after(self._clock.now(), self._lease_s)
 
-    def hold(self, lease_id: str, on_lost: Callable[[], object]) -> None:
-        """Renew this lease from now on."""
-        self._held[lease_id] = on_lost
+    def hold(
+        self, lease_id: str, on_lost: Callable[[], object], *, progress: Callable[[], int] = int
+    ) -> None:
+        """Renew this lease from now on; `progress` tells the output tokens so far."""
+        self._held[lease_id] = _Held(on_lost, progress)
 
     def drop(self, lease_id: str) -> None:
         """Renew this lease no more: its work has ended."""
@@ -39,12 +48,12 @@ class LeaseKeeper:
         await repeat(self._renew, wake=asyncio.Event(), doing="the renewal of leases")
 
     async def _renew(self) -> float:
-        asked = list(self._held)
+        asked = {lease_id: held.progress() for lease_id, held in self._held.items()}
         alive = await self._leases.renew(asked, until=self.until()) if asked else set()
         for lease_id in asked:
             if lease_id not in alive and lease_id in self._held:
                 log.warning("lease lost", extra={"lease_id": lease_id})
-                self._held.pop(lease_id)()
+                self._held.pop(lease_id).on_lost()
         # Work that could not be given back is held by nobody, and its lease runs out.
         await self._leases.reap()
         return self._lease_s / 3

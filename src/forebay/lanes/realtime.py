@@ -29,7 +29,8 @@ from forebay.lanes.billing import charge, ended, usage_of
 from forebay.lanes.submission import appended, new_request
 from forebay.lanes.turns import Turns
 from forebay.lanes.uninterrupted import uninterrupted
-from forebay.store.requests import Settlement
+from forebay.store.database import Operation
+from forebay.store.request_records import Settlement
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -45,9 +46,13 @@ class Successor(Protocol):
 
 @dataclass(slots=True)
 class _Turn:
-    """A turn under way. Once `is_settling`, its charge is on its way to the disk."""
+    """A turn under way. Once `is_settling`, its charge is on its way to the disk.
+
+    `first` runs in the transaction that settles it, and keeps that from happening by raising.
+    """
 
     accepted: Accepted
+    first: Operation[None] | None = None
     answer: Answer = field(default_factory=Answer)
     is_settling: bool = False
 
@@ -77,9 +82,14 @@ class Realtime:
         self._reject_after_s = reject_after_s
         self._sync_timeout_s = sync_timeout_s
 
-    async def answer(self, accepted: Accepted) -> JsonObject:
-        """Run the call and return its final object; it is settled when this returns."""
-        turn = _Turn(accepted)
+    async def answer(
+        self, accepted: Accepted, *, first: Operation[None] | None = None
+    ) -> JsonObject:
+        """Run the call and return its final object; it is settled when this returns.
+
+        `first` runs in the transaction that settles it, and keeps that from happening by raising.
+        """
+        turn = _Turn(accepted, first)
         try:
             async with aclosing(self._deltas(turn)) as running:
                 async for _ in running:
@@ -94,13 +104,16 @@ class Realtime:
             raise await self._outwaited(accepted, error) from None
         return final
 
-    async def stream(self, accepted: Accepted) -> AsyncGenerator[bytes, None]:
+    async def stream(
+        self, accepted: Accepted, *, first: Operation[None] | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """Run the call and yield its server-sent events, the last ones after it is settled.
 
+        `first` is as in `answer`.
         Raises what keeps the turn from giving any output; what breaks it later ends the stream
         with the API's error event.
         """
-        turn = _Turn(accepted)
+        turn = _Turn(accepted, first)
         writer = accepted.dialect.writer(accepted.call)
         has_opened = False
         try:
@@ -166,9 +179,9 @@ class Realtime:
         if not accepted.call.wishes.is_stored:
             added = appended(accepted, final)
             if added is None:
-                await self._store.ledger.record(entry)
+                await self._store.ledger.record(entry, first=turn.first)
             else:
-                await self._store.conversations.append(added, charge=entry)
+                await self._store.conversations.append(added, charge=entry, first=turn.first)
             return
         settlement = Settlement(
             status=outcome.status,
@@ -177,7 +190,9 @@ class Realtime:
             charge=entry,
             appended=appended(accepted, final),
         )
-        await self._store.requests.store_settled(new_request(accepted), settlement)
+        await self._store.requests.store_settled(
+            new_request(accepted), settlement, first=turn.first
+        )
 
     async def _keep_broken(self, accepted: Accepted, outcome: Outcome) -> None:
         """Keep a response that failed once its id was given out: its caller may look for it."""

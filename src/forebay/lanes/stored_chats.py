@@ -11,7 +11,7 @@ from forebay.dialects.metadata import new_metadata
 from forebay.dialects.stored_chats import asked_messages, stored_chat
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.admission import Caller
-from forebay.store.requests import RequestRecord
+from forebay.store.request_records import RequestRecord
 from forebay.store.stored_requests import StoredRequests
 
 

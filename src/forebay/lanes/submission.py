@@ -10,7 +10,8 @@ from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Accepted
 from forebay.store.conversations import Appended
-from forebay.store.requests import NewRequest
+from forebay.store.events import EventGroup
+from forebay.store.request_records import NewRequest
 
 SECRET_KEYS = ("webhook_token",)
 
@@ -30,6 +31,8 @@ def new_request(
     expires_at: Instant | None = None,
     webhook_url: str | None = None,
     webhook_token: bytes | None = None,
+    retry_of: str | None = None,
+    events: EventGroup | None = None,
 ) -> NewRequest:
     """Return the row of an accepted call; without an expiry, its deadline stands there."""
     call, context = accepted.call, accepted.context
@@ -54,6 +57,8 @@ def new_request(
         metadata=shown(call.wishes.metadata),
         previous_id=None if context is None else context.previous_id,
         conversation_id=accepted.conversation_id,
+        retry_of=retry_of,
+        events=events,
     )
 
 

@@ -1,28 +1,47 @@
-"""The sweeper: forgets what was not to be kept, in small steps."""
+"""The sweeper: forgets what is no longer to be kept, in small steps."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from forebay.core.clock import Clock, after
+from forebay.lanes.control import HOUSEKEEPING, Control
 from forebay.lanes.wake import repeat
 from forebay.store.store import Store
 
 PAUSE_S = 60.0
+DELIVERIES_KEEP_S = 2_592_000.0  # of endpoints, for whoever reads their log
 HIDDEN_KEEP_S = 3600.0  # longer than any turn that might continue what was deleted
 
 
-class Sweeper:
-    """Deletes expired files, and background responses with `store: false` a while after their end.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How long what has ended is kept.
 
-    Their callers have `unstored_keep_s` to fetch them. What callers deleted goes an hour later, or
-    once nothing continues it any more. Ledger entries stay.
+    `unstored_s` is the time that callers have to fetch a background response with `store: false`,
+    `stored_s` that of all others, `events_s` that of the events of streams, and `reservations_s`
+    that of idempotency keys.
     """
 
-    def __init__(self, store: Store, *, clock: Clock, unstored_keep_s: float) -> None:
+    unstored_s: float
+    stored_s: float
+    events_s: float
+    reservations_s: float
+
+
+class Sweeper:
+    """Deletes expired files, and requests whose time is over.
+
+    What is to go is hidden first; it goes an hour later, or once nothing continues it any more.
+    Ledger entries stay.
+    """
+
+    def __init__(self, store: Store, control: Control, keep: Keep, *, clock: Clock) -> None:
         self._store = store
+        self._control = control
+        self._keep = keep
         self._clock = clock
-        self._unstored_keep_s = unstored_keep_s
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -30,14 +49,22 @@ class Sweeper:
 
     async def sweep(self) -> float:
         """Delete some of what is over; returns how long to wait before looking again."""
-        now = self._clock.now()
-        finished_before = after(now, -self._unstored_keep_s)
-        stored = self._store.stored_requests
-        swept = await stored.delete_unstored(finished_before=finished_before)
-        swept += await stored.delete_hidden(hidden_before=after(now, -HIDDEN_KEEP_S))
+        if not self._control.holds(HOUSEKEEPING):
+            return PAUSE_S
+        swept = await self._sweep_requests()
         for file in await self._store.files.expired():
             _, orphan = await self._store.files.delete(file.project_id, file.id)
             if orphan is not None:
                 await self._store.blobs.delete(orphan)
             swept += 1
         return 0.0 if swept else PAUSE_S
+
+    async def _sweep_requests(self) -> int:
+        now, keep, stored = self._clock.now(), self._keep, self._store.stored_requests
+        swept = await self._store.events.forget(finished_before=after(now, -keep.events_s))
+        swept += await stored.delete_unstored(finished_before=after(now, -keep.unstored_s))
+        swept += await stored.prune(finished_before=after(now, -keep.stored_s))
+        swept += await self._store.deliveries.prune(after(now, -DELIVERIES_KEEP_S))
+        swept += await self._store.reservations.prune(before=after(now, -keep.reservations_s))
+        swept += await stored.delete_hidden(hidden_before=after(now, -HIDDEN_KEEP_S))
+        return swept

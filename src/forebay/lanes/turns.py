@@ -14,13 +14,14 @@ from contextlib import aclosing, contextmanager
 
 import msgspec
 
-from forebay.core.errors import EngineFailed, EngineUnavailable, EngineUnreachable
+from forebay.core.errors import EngineBusy, EngineError, EngineFailed, EngineUnreachable
 from forebay.dialects.answer import Answer
 from forebay.dialects.turn import AnyTurn, Delta, parts
 from forebay.engines.pool import Replica
 from forebay.lanes.admission import Accepted
 from forebay.lanes.exchange import Images, exchange, prepared
-from forebay.scheduler.dispatcher import Dispatcher, Slot
+from forebay.scheduler.dispatcher import Dispatcher
+from forebay.scheduler.slot import Slot
 
 CHOICES_READ_AHEAD = 64
 LATER_CHOICE_WAIT_S = 300.0
@@ -78,6 +79,7 @@ class Turns:
                 with self._noted(slot, accepted):
                     async with aclosing(exchange(slot, accepted, choice, number=number)) as running:
                         async for deltas in running:
+                            slot.answering()
                             shown = _numbered(deltas, number)
                             for delta in shown:
                                 answer.add(delta)
@@ -102,6 +104,7 @@ class Turns:
                 with slot, self._noted(slot, accepted):
                     async with aclosing(exchange(slot, accepted, choice, number=number)) as running:
                         async for deltas in running:
+                            slot.answering()
                             yield deltas
                 return
             except EngineUnreachable:
@@ -145,20 +148,17 @@ class Turns:
 
     @contextmanager
     def _noted(self, slot: Slot, accepted: Accepted) -> Iterator[None]:
-        """Note how the slot's replica fares with the choice that is run meanwhile."""
+        """Tell how the slot's replica fares with the choice that is run meanwhile."""
         try:
             yield
-            slot.replica.failures = 0
-        except EngineFailed as error:
-            fields = {"engine": slot.replica.name, "engine_status": error.engine_status}
-            log.warning("engine failed", extra={"request_id": accepted.call.id, **fields})
-            slot.replica.failures += 1
-            self._on_trouble(slot.replica)
-            raise
-        except EngineUnavailable as error:
-            if isinstance(error, EngineUnreachable):
-                self._dispatcher.mark_down(slot.replica, error=str(error))
-            self._on_trouble(slot.replica)
+            slot.worked()
+        except EngineError as error:
+            if isinstance(error, EngineFailed):
+                fields = {"engine": slot.replica.name, "engine_status": error.engine_status}
+                log.warning("engine failed", extra={"request_id": accepted.call.id, **fields})
+            slot.failed(error)
+            if not isinstance(error, EngineBusy):
+                self._on_trouble(slot.replica)
             raise
 
 

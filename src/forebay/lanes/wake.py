@@ -13,13 +13,14 @@ log = logging.getLogger(__name__)
 AFTER_FAILURE_S = 1.0
 
 
-async def woken(wake: asyncio.Event, *, within_s: float) -> None:
-    """Return when `wake` is set, or when the time is over."""
+async def woken(wake: asyncio.Event, *, within_s: float) -> bool:
+    """Return when `wake` is set, or False when the time is over before."""
     try:
         async with asyncio.timeout(within_s):
             await wake.wait()
     except TimeoutError:
-        pass
+        return False
+    return True
 
 
 async def first_of(*events: asyncio.Event) -> None:

@@ -9,60 +9,25 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from types import TracebackType
 
 from forebay.core.clock import Instant
 from forebay.core.errors import EngineUnavailable, Overloaded
-from forebay.engines.engine import Engine
 from forebay.engines.pool import Pool, Replica
+from forebay.scheduler.breakers import Breakers, FindTimers
 from forebay.scheduler.policy import Place, choose_member
-
-
-class Slot:
-    """Room for one turn on a replica. Leaving the `with` block gives it back; so does `release`."""
-
-    __slots__ = ("_dispatcher", "_is_held", "model", "replica")
-
-    def __init__(self, dispatcher: Dispatcher, replica: Replica, model: str) -> None:
-        self._dispatcher = dispatcher
-        self.replica = replica
-        self.model = model
-        self._is_held = True
-
-    @property
-    def engine(self) -> Engine:
-        """The engine to run the turn on, under the name `model`."""
-        return self.replica.engine
-
-    def __enter__(self) -> Slot:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.release()
-
-    def release(self) -> None:
-        """Give the slot back; a second time changes nothing."""
-        if self._is_held:
-            self._is_held = False
-            self._dispatcher.take_back(self.replica)
+from forebay.scheduler.slot import Slot
 
 
 class Dispatcher:
-    """Gives every waiting turn a slot in its order."""
+    """Gives every waiting turn a slot in its order. `timers` finds the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, timers: FindTimers = asyncio.get_running_loop) -> None:
         self._waiting: dict[Pool, list[tuple[Place, asyncio.Future[Slot]]]] = {}
         self._withdrawn: dict[Pool, int] = {}
         self._arrivals = itertools.count()
-
-    def waiting_count(self, pool: Pool) -> int:
-        """Return how many turns wait for a slot of this pool."""
-        return len(self._waiting.get(pool, ()))
+        self._patient: set[asyncio.Future[Slot]] = set()
+        self._is_ending = False
+        self._breakers = Breakers(self._refill, timers=timers)
 
     async def acquire(
         self,
@@ -78,14 +43,19 @@ class Dispatcher:
         `Overloaded` when the wait is over; without it, waits as long as it takes.
         """
         if not self._waiting.get(pool):
-            slot = self._take(pool)
+            slot = self._take(pool, band_rank)
             if slot is not None:
                 return slot
         if max_wait_s is not None and not pool.is_up:
             raise EngineUnavailable(f"no engine serves '{pool.model}' at the moment")
         place = Place(band_rank, deadline_at, next(self._arrivals))
         future: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting.setdefault(pool, []), (place, future))
+        waiting = self._waiting.setdefault(pool, [])
+        if max_wait_s is None:
+            self._patient.add(future)
+            future.add_done_callback(self._patient.discard)
+        if max_wait_s is not None or not self._is_ending:
+            heapq.heappush(waiting, (place, future))
         # Whoever goes first may have been blocked by nothing but this call's absence.
         self._fill(pool)
         try:
@@ -101,40 +71,56 @@ class Dispatcher:
             self._withdraw(pool, future)
             raise
 
-    def take_back(self, replica: Replica) -> None:
-        """Count a slot of this replica as free and give it to the next in order."""
-        replica.in_flight -= 1
-        self._refill(replica)
+    def hold_back(self) -> None:
+        """Give nothing more to whoever waits as long as it takes: this process is about to end."""
+        self._is_ending = True
+        for waiting in self._waiting.values():
+            waiting[:] = [entry for entry in waiting if entry[1] not in self._patient]
+            heapq.heapify(waiting)
+
+    def try_acquire(self, pool: Pool, *, band_rank: int, deadline_at: Instant) -> Slot | None:
+        """Return a slot of the pool if one is free and nobody more urgent, or as urgent, waits."""
+        if self._head(pool) is not None:
+            first = self._waiting[pool][0][0]
+            if (first.band_rank, first.deadline_at) <= (band_rank, deadline_at):
+                return None
+        return self._take(pool, band_rank)
 
     def mark_up(self, replica: Replica) -> None:
-        """Let a replica serve (again)."""
-        replica.is_up = True
-        replica.last_error = None
-        self._refill(replica)
+        """Let a replica that answered a probe serve (again)."""
+        self._breakers.move(replica, replica.breaker.found())
+        self._refill(replica)  # it may be new to a pool
 
     def mark_down(self, replica: Replica, *, error: str) -> None:
         """Give a replica no more turns until it is well; those that run are left alone."""
-        replica.is_up = False
-        replica.last_error = error
+        self._breakers.move(replica, replica.breaker.lost(error))
 
-    def _refill(self, replica: Replica) -> None:
-        """Give a replica's free slots to whoever goes first over all of its pools."""
-        while replica.free_slots > 0:
-            pools = [pool for pool in replica.pools if self._head(pool) is not None]
-            if not pools:
-                return
-            first = min(pools, key=lambda pool: self._waiting[pool][0][0])
-            self._fill(first, at_most=1)
+    def _refill(self, replica: Replica, *, at_most: int | None = None) -> None:
+        """Give what is free to whoever goes first over all of the replica's pools.
 
-    def _fill(self, pool: Pool, *, at_most: int | None = None) -> None:
+        One that is away makes room too: then another, that pauses, may be somebody's last resort.
+        """
+        pools = [pool for pool in replica.pools if self._head(pool) is not None]
         given = 0
-        while self._head(pool) is not None and given != at_most:
-            slot = self._take(pool)
-            if slot is None:
-                return
-            _, future = heapq.heappop(self._waiting[pool])
-            future.set_result(slot)
-            given += 1
+        while pools and given != at_most:
+            first = min(pools, key=lambda pool: self._waiting[pool][0][0])
+            has_given = self._give(first)
+            given += has_given
+            if not has_given or self._head(first) is None:
+                pools.remove(first)
+
+    def _fill(self, pool: Pool) -> None:
+        while self._head(pool) is not None and self._give(pool):
+            pass
+
+    def _give(self, pool: Pool) -> bool:
+        """Give the first that waits a slot, if one is free for it."""
+        slot = self._take(pool, self._waiting[pool][0][0].band_rank)
+        if slot is None:
+            return False
+        _, future = heapq.heappop(self._waiting[pool])
+        future.set_result(slot)
+        return True
 
     def _head(self, pool: Pool) -> asyncio.Future[Slot] | None:
         """Return the first that still waits, dropping those that gave up."""
@@ -146,12 +132,14 @@ class Dispatcher:
             heapq.heappop(waiting)
         return None
 
-    def _take(self, pool: Pool) -> Slot | None:
-        member = choose_member(pool)
+    def _take(self, pool: Pool, band_rank: int) -> Slot | None:
+        member = choose_member(pool, band_rank=band_rank)
         if member is None:
             return None
-        member.replica.in_flight += 1
-        return Slot(self, member.replica, member.model)
+        return Slot(pool, member, self._breakers, on_released=self._released)
+
+    def _released(self, replica: Replica) -> None:
+        self._refill(replica, at_most=1)
 
     def _withdraw(self, pool: Pool, future: asyncio.Future[Slot]) -> None:
         """Stop waiting; a slot that was given in the same instant goes to the next."""

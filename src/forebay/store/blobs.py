@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, Protocol, TypeVar
@@ -24,6 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PIECE_BYTES = 256 * 1024
+LEFT_S = 86_400  # untouched for so long, a temporary file is nobody's any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,11 @@ class Blob:
 
 class BlobWriter(Protocol):
     """A blob that is being written, until a `commit` that returns or an `abandon` ends it."""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of what was written so far, hexadecimal."""
+        ...
 
     async def write(self, piece: bytes) -> None:
         """Add bytes at the end."""
@@ -76,7 +82,7 @@ class Blobs(Protocol):
 
 
 class LocalBlobs:
-    """Blobs in a folder, spread over 256 sub-folders."""
+    """Blobs in a folder, spread over 256 sub-folders; it `is_shared` when other servers use it."""
 
     def __init__(
         self,
@@ -84,6 +90,7 @@ class LocalBlobs:
         *,
         new_id: NewId,
         sync: Callable[[int], None] = os.fsync,
+        is_shared: bool = False,
     ) -> None:
         self._folder = folder
         self._new_id = new_id
@@ -91,8 +98,7 @@ class LocalBlobs:
         self._threads = ThreadPoolExecutor(2, "forebay-blobs")
         self._temporary = folder / "incoming"
         self._temporary.mkdir(parents=True, exist_ok=True)
-        for leftover in self._temporary.iterdir():
-            leftover.unlink()
+        self._sweep(is_shared=is_shared)
 
     async def create(self) -> BlobWriter:
         """Begin a blob."""
@@ -159,6 +165,14 @@ class LocalBlobs:
         """Return where a blob of this id is kept once it is committed."""
         return self._folder / blob_id[-2:] / blob_id
 
+    def _sweep(self, *, is_shared: bool) -> None:
+        """Delete what a crash left; in a shared folder, what others write just now stays."""
+        changed_at = self._temporary.stat().st_mtime
+        for leftover in self._temporary.iterdir():
+            with suppress(FileNotFoundError):
+                if not is_shared or leftover.stat().st_mtime < changed_at - LEFT_S:
+                    leftover.unlink()
+
     def _sync_folder(self, folder: Path) -> None:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -176,13 +190,17 @@ class _LocalWriter:
         self._size_bytes = 0
         self._hash = hashlib.sha256()
 
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
     async def write(self, piece: bytes) -> None:
         self._size_bytes += len(piece)
         await self._blobs.run(self._write, piece)
 
     async def commit(self) -> Blob:
         await self._blobs.run(lambda: self._blobs.commit(self._blob_id, self._file()))
-        return Blob(id=self._blob_id, size_bytes=self._size_bytes, sha256=self._hash.hexdigest())
+        return Blob(id=self._blob_id, size_bytes=self._size_bytes, sha256=self.sha256)
 
     async def abandon(self) -> None:
         await self._blobs.run(self._discard)

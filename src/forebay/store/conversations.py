@@ -17,7 +17,7 @@ from forebay.core.ids import NewId
 from forebay.core.ledger import LedgerEntry
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import decode_object, encode
-from forebay.store.database import Database, Row, Tx
+from forebay.store.database import Database, Operation, Row, Tx
 from forebay.store.ledger import record_entry
 from forebay.store.records import record, with_metadata
 
@@ -39,17 +39,28 @@ class Conversations:
         self._new_id = new_id
 
     async def create(
-        self, project_id: str, *, metadata: dict[str, str], items: Sequence[JsonObject] = ()
+        self,
+        project_id: str,
+        *,
+        metadata: dict[str, str],
+        items: Sequence[JsonObject] = (),
+        id: str | None = None,
+        first: Operation[None] | None = None,
     ) -> Conversation:
-        """Keep a new conversation with its first items; raises `Conflict` for an id given twice."""
+        """Keep a new conversation with its first items; raises `Conflict` for an id given twice.
+
+        `first` runs in the same transaction before it, and keeps it from happening by raising.
+        """
         conversation = Conversation(
-            id=self._new_id("conv_"),
+            id=id or self._new_id("conv_"),
             project_id=project_id,
             metadata=metadata,
             created_at=self._clock.now(),
         )
 
         async def create(tx: Tx) -> None:
+            if first is not None:
+                await first(tx)
             await tx.run(
                 "add_conversation",
                 id=conversation.id,
@@ -92,10 +103,17 @@ class Conversations:
 
         return await self._database.write(delete)
 
-    async def add(self, conversation: Conversation, items: Sequence[JsonObject]) -> bool:
+    async def add(
+        self,
+        conversation: Conversation,
+        items: Sequence[JsonObject],
+        *,
+        first: Operation[None] | None = None,
+    ) -> bool:
         """Add all the items, or none: returns False if the conversation is gone.
 
-        Raises `Conflict` when one of the ids is there already.
+        Raises `Conflict` when one of the ids is there already. `first` runs in the same transaction
+        before it, and keeps it from happening by raising.
         """
 
         async def add(tx: Tx) -> bool:
@@ -103,15 +121,21 @@ class Conversations:
                 "get_conversation", id=conversation.id, project_id=conversation.project_id
             )
             if is_there:
+                if first is not None:
+                    await first(tx)
                 await _add(tx, conversation.id, items)
             return bool(is_there)
 
         return await self._database.write(add)
 
-    async def append(self, appended: Appended, *, charge: LedgerEntry) -> None:
+    async def append(
+        self, appended: Appended, *, charge: LedgerEntry, first: Operation[None] | None = None
+    ) -> None:
         """Add what a response that is not kept itself has said, and record its charge."""
 
         async def append(tx: Tx) -> None:
+            if first is not None:
+                await first(tx)
             await append_items(tx, appended)
             await record_entry(tx, charge)
 

@@ -2,7 +2,8 @@
 
 An operation is a coroutine function over a `Tx` that awaits nothing but that `Tx`. PostgreSQL
 awaits it for real; SQLite's writer thread runs it to its end in one go. So every noun is written
-once.
+once. An operation may be run more than once before it is committed once: it changes nothing but
+the database.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
-from forebay.core.errors import ForebayError
+from forebay.core.errors import ForebayError, RequestRejected
 
 T = TypeVar("T")
 Value = str | int | float | bytes | None
@@ -22,6 +23,15 @@ class StoreFailed(ForebayError):
 
     code = "store_failed"
     is_retriable = True
+
+
+class TextRefused(RequestRejected):
+    """A text holds a character that the database cannot keep, so nothing of that name is kept."""
+
+    code = "invalid_value"
+
+    def __init__(self) -> None:
+        super().__init__("A value holds the character U+0000, which no text here can have.")
 
 
 class Tx(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forebay.core.clock import Clock
 from forebay.core.files import File
-from forebay.store.database import Database, Tx
+from forebay.store.database import Database, Operation, Tx
 from forebay.store.records import record
 
 
@@ -15,10 +15,15 @@ class Files:
         self._database = database
         self._clock = clock
 
-    async def add(self, file: File) -> None:
-        """Keep a file whose blob is already on disk."""
+    async def add(self, file: File, *, first: Operation[None] | None = None) -> None:
+        """Keep a file whose blob is already on disk.
+
+        `first` runs in the same transaction before it, and keeps it from happening by raising.
+        """
 
         async def add(tx: Tx) -> None:
+            if first is not None:
+                await first(tx)
             await add_file(tx, file)
 
         await self._database.write(add)

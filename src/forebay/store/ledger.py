@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forebay.core.ledger import LedgerEntry
 from forebay.core.money import Usage
-from forebay.store.database import Database, Tx, Value
+from forebay.store.database import Database, Operation, Tx, Value
 
 
 class Ledger:
@@ -13,9 +13,20 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, entry: LedgerEntry) -> None:
-        """Append an entry that stands alone; returns once it is on disk."""
-        await self._database.append("record_entry", entry_row(entry))
+    async def record(self, entry: LedgerEntry, *, first: Operation[None] | None = None) -> None:
+        """Append an entry that stands alone; returns once it is on disk.
+
+        `first` runs in the same transaction before it, and keeps it from happening by raising.
+        """
+        if first is None:
+            await self._database.append("record_entry", entry_row(entry))
+            return
+
+        async def record(tx: Tx) -> None:
+            await first(tx)
+            await record_entry(tx, entry)
+
+        await self._database.write(record)
 
     async def total(self, project_id: str) -> tuple[int, Usage, int]:
         """Return the number of a project's charges, their tokens, and their cost in nano-units."""

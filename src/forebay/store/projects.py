@@ -7,15 +7,19 @@ from forebay.core.ids import NewId
 from forebay.core.projects import ApiKey, hash_secret, hint_of
 from forebay.store.database import Database, Tx
 from forebay.store.records import record
+from forebay.store.signals import Signals, Topic
 
 
 class Projects:
     """The projects and keys in a database."""
 
-    def __init__(self, database: Database, *, clock: Clock, new_id: NewId) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock, new_id: NewId, signals: Signals
+    ) -> None:
         self._database = database
         self._clock = clock
         self._new_id = new_id
+        self._signals = signals
 
     async def add_project(self, project_id: str, *, name: str) -> None:
         """Create the project, unless it exists."""
@@ -57,7 +61,10 @@ class Projects:
             )
             return bool(rows)
 
-        return key if await self._database.write(add) else None
+        if not await self._database.write(add):
+            return None
+        self._signals.send(Topic.KEYS)
+        return key
 
     async def keys(self) -> list[ApiKey]:
         """Return every key, revoked ones too, oldest first."""
@@ -71,4 +78,7 @@ class Projects:
             rows = await tx.run("revoke_api_key", id=key_id, project_id=project_id, now=now)
             return bool(rows)
 
-        return await self._database.write(revoke)
+        was_live = await self._database.write(revoke)
+        if was_live:
+            self._signals.send(Topic.KEYS)
+        return was_live

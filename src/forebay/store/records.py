@@ -12,6 +12,9 @@ from forebay.store.database import Row
 
 T = TypeVar("T")
 
+Urgency = tuple[int, Instant]
+"""Where waiting work stands in the order: its band rank and its deadline, smaller first."""
+
 
 def record(row: Mapping[str, object], shape: type[T]) -> T:
     """Return the row as the record of that type; columns that it does not name are left out."""
@@ -25,10 +28,8 @@ def with_metadata(row: Row) -> dict[str, object]:
     return {**row, "metadata": msgspec.json.decode(metadata)}
 
 
-def band_and_deadline(rows: list[Row]) -> tuple[int, Instant] | None:
+def urgency(row: Row) -> Urgency:
     """Return the place in the order that a peek found."""
-    if not rows:
-        return None
-    band_rank, deadline_at = rows[0]["band_rank"], rows[0]["deadline_at"]
+    band_rank, deadline_at = row["band_rank"], row["deadline_at"]
     assert isinstance(band_rank, int) and isinstance(deadline_at, int)
     return band_rank, Instant(deadline_at)

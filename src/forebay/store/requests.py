@@ -2,127 +2,95 @@
 
 A request is claimed with a lease, and only the holder of that lease settles it or gives it back; a
 worker that lost its lease gets `LeaseLost` and nothing changes. `cancel` and `expire` need no lease
-and win. What ends a request, its ledger entry, its webhook delivery and what it adds to its
-conversation are one transaction.
+and win. What ends a request, its ledger entries, its webhook deliveries, the last events of its
+stream and what it adds to its conversation are one transaction. Whoever waits for what changes here
+is signalled after the commit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from forebay.core.clock import Clock, Instant
 from forebay.core.errors import LeaseLost
 from forebay.core.ids import NewId
-from forebay.core.lanes import Lane
 from forebay.core.ledger import LedgerEntry
-from forebay.core.requests import RequestStatus
-from forebay.dialects.wire import encode
-from forebay.store.conversations import Appended, append_items
-from forebay.store.database import Database, Row, Tx, Value
+from forebay.core.requests import RequestStatus, is_final
+from forebay.store.conversations import append_items
+from forebay.store.database import Database, Operation, Row, Tx
+from forebay.store.deliveries import Ended, owe
+from forebay.store.events import EventGroup, append_events, next_number
 from forebay.store.ledger import record_entry
-from forebay.store.records import band_and_deadline, record, with_metadata
+from forebay.store.records import Urgency, urgency
+from forebay.store.request_records import (
+    NewRequest,
+    RequestRecord,
+    Settlement,
+    request_record,
+    request_values,
+)
+from forebay.store.signals import Signals, Topic, queued_subject
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRequest:
-    """A request as it is accepted. `body` and `metadata` are the caller's, without secrets."""
-
-    id: str
-    project_id: str
-    key_id: str
-    lane: Lane
-    dialect: str
-    model: str
-    completion_window: str
-    band_rank: int
-    accepted_at: Instant
-    deadline_at: Instant
-    expires_at: Instant
-    body: bytes
-    is_stored: bool = True
-    webhook_url: str | None = None
-    webhook_token: bytes | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
-    previous_id: str | None = None
-    conversation_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRecord:
-    """A request as it is kept. `answer` is the final object's JSON.
-
-    `previous_id` is that of the request it continues, which may be deleted by now.
-    """
-
-    id: str
-    project_id: str
-    key_id: str
-    lane: Lane
-    dialect: str
-    model: str
-    completion_window: str
-    band_rank: int
-    status: RequestStatus
-    accepted_at: Instant
-    deadline_at: Instant
-    expires_at: Instant
-    started_at: Instant | None
-    finished_at: Instant | None
-    attempt: int
-    failures: int
-    lease_id: str | None
-    is_stored: bool
-    body: bytes
-    answer: bytes | None
-    metadata: dict[str, str]
-    previous_id: str | None
-    conversation_id: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """How a request ended. `appended` goes to the conversation that it belongs to."""
-
-    status: RequestStatus
-    finished_at: Instant
-    answer: bytes
-    charge: LedgerEntry | None = None
-    appended: Appended | None = None
+LastEvent = Callable[[int], bytes]
+"""Returns the event that ends a stream, given its number."""
 
 
 class Requests:
     """The requests in a database."""
 
-    def __init__(self, database: Database, *, clock: Clock, new_id: NewId) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock, new_id: NewId, signals: Signals
+    ) -> None:
         self._database = database
+        self._signals = signals
         self._clock = clock
         self._new_id = new_id
 
-    async def enqueue(self, request: NewRequest) -> None:
-        """Keep a request to be run; it is on disk when this returns."""
+    async def enqueue(self, request: NewRequest, *, first: Operation[None] | None = None) -> None:
+        """Keep a request to be run; it is on disk when this returns.
 
-        async def enqueue(tx: Tx) -> None:
-            await tx.run(
-                "enqueue_request",
-                **_values(request),
-                webhook_url=request.webhook_url,
-                webhook_token=request.webhook_token,
+        `first` runs in the same transaction before it, and keeps it from happening by raising.
+        """
+        values = request_values(request) | {
+            "webhook_url": request.webhook_url,
+            "webhook_token": request.webhook_token,
+            "retry_of": request.retry_of,
+            "is_streamed": int(request.events is not None),
+        }
+        if first is None and request.events is None:
+            await self._database.append(
+                "enqueue_request", tuple([values[name] for name in _ENQUEUED])
             )
+        else:
 
-        await self._database.write(enqueue)
+            async def enqueue(tx: Tx) -> None:
+                if first is not None:
+                    await first(tx)
+                await tx.run("enqueue_request", **values)
+                if request.events is not None:
+                    await append_events(tx, request.id, request.events)
 
-    async def store_settled(self, request: NewRequest, settlement: Settlement) -> None:
-        """Keep a realtime turn that has ended, with its ledger entry."""
+            await self._database.write(enqueue)
+        self._tell_queued(request)
+
+    async def store_settled(
+        self, request: NewRequest, settlement: Settlement, *, first: Operation[None] | None = None
+    ) -> None:
+        """Keep a realtime turn that has ended, with its ledger entry; `first` as in `enqueue`."""
+        values = request_values(request)
+        del values["expires_at"]
 
         async def store(tx: Tx) -> None:
+            if first is not None:
+                await first(tx)
             await tx.run(
                 "store_settled_request",
-                **{key: value for key, value in _values(request).items() if key != "expires_at"},
+                **values,
                 status=settlement.status.value,
                 finished_at=settlement.finished_at,
                 answer=settlement.answer,
             )
-            await _record_settled(tx, settlement)
+            await _record_settled(tx, request.id, settlement)
 
         await self._database.write(store)
 
@@ -132,37 +100,55 @@ class Requests:
             await self._database.read("get_request", id=request_id, project_id=project_id)
         )
 
-    async def peek(self, model: str) -> tuple[int, Instant] | None:
-        """Return the band rank and deadline of the request that would be claimed next."""
-        rows = await self._database.read("peek_waiting_request", model=model, now=self._clock.now())
-        return band_and_deadline(rows)
+    async def has_ended(self, request_id: str) -> bool:
+        """Tell whether nothing can change the request any more; one that is gone has ended, too."""
+        rows = await self._database.read("get_request_status", id=request_id)
+        return not rows or is_final(RequestStatus(str(rows[0]["status"])))
 
-    async def next_pause_end(self, model: str, *, after: Instant) -> Instant | None:
-        """Return when, after this instant, one of the model's pausing requests may run again."""
-        (row,) = await self._database.read("next_pause_end", model=model, after=after)
+    async def peek(self, model: str, *, limit: int) -> list[Urgency]:
+        """Return the band ranks and deadlines of the requests that would be claimed next."""
+        rows = await self._database.read("peek_waiting_requests", model=model, limit=limit)
+        return [urgency(row) for row in rows]
+
+    async def next_pause_end(self, model: str) -> Instant | None:
+        """Return when the first of the model's pausing requests may run again."""
+        (row,) = await self._database.read("next_pause_end", model=model)
         end = row["not_before_at"]
         return Instant(end) if isinstance(end, int) else None
 
-    async def claim(self, model: str, *, lease_expires_at: Instant) -> RequestRecord | None:
-        """Lease the model's most urgent waiting request to the caller, as a new attempt."""
+    async def ripen(self, model: str) -> None:
+        """Let the model's requests wait to be claimed again whose pause is over."""
+        now = self._clock.now()
+
+        async def ripen(tx: Tx) -> None:
+            await tx.run("ripen_requests", model=model, now=now)
+
+        await self._database.write(ripen)
+
+    async def claim(
+        self, model: str, *, limit: int, lease_expires_at: Instant
+    ) -> list[RequestRecord]:
+        """Lease the model's most urgent waiting requests to the caller, as new attempts."""
         lease_id = self._new_id("lease_")
         now = self._clock.now()
 
         async def claim(tx: Tx) -> list[Row]:
             return await tx.run(
-                "claim_request",
+                "claim_requests",
                 model=model,
                 lease_id=lease_id,
                 lease_expires_at=lease_expires_at,
                 now=now,
+                limit=limit,
             )
 
-        return _first(await self._database.write(claim))
+        claimed = [request_record(row) for row in await self._database.write(claim)]
+        return sorted(claimed, key=lambda request: (request.band_rank, request.deadline_at))
 
     async def settle(self, request: RequestRecord, settlement: Settlement) -> None:
         """End a request that the caller holds; raises `LeaseLost` and changes nothing otherwise."""
 
-        async def settle(tx: Tx) -> None:
+        async def settle(tx: Tx) -> bool:
             rows = await tx.run(
                 "settle_request",
                 id=request.id,
@@ -173,22 +159,25 @@ class Requests:
             )
             if not rows:
                 raise LeaseLost(f"the lease on {request.id} was lost")
-            await _record_settled(tx, settlement)
-            await self._enqueue_delivery(tx, request.id, rows[0])
+            await _record_settled(tx, request.id, settlement)
+            ended = _ended(request, settlement.status, settlement.finished_at)
+            return await owe(tx, ended, new_id=self._new_id)
 
-        await self._database.write(settle)
+        self._tell_ended(request, is_owed=await self._database.write(settle))
 
     async def requeue(
         self,
         request: RequestRecord,
         *,
-        not_before_at: Instant,
+        not_before_at: Instant | None = None,
         is_counted: bool,
         is_failure: bool = False,
+        waste: LedgerEntry | None = None,
     ) -> None:
         """Give a request back unfinished; raises `LeaseLost`.
 
-        An uncounted attempt never was; a failure counts against the budget of failures.
+        Without a pause it may be claimed at once. An uncounted attempt never was; a failure counts
+        against the budget of failures.
         """
 
         async def requeue(tx: Tx) -> None:
@@ -196,93 +185,114 @@ class Requests:
                 "requeue_request",
                 id=request.id,
                 lease_id=request.lease_id,
-                not_before_at=not_before_at,
+                not_before_at=not_before_at or 0,
                 uncounted=0 if is_counted else 1,
                 failed=int(is_failure),
             )
             if not rows:
                 raise LeaseLost(f"the lease on {request.id} was lost")
+            if waste is not None:
+                await record_entry(tx, waste)
 
         await self._database.write(requeue)
+        self._tell_queued(request)
 
-    async def cancel(self, request: RequestRecord, *, finished_at: Instant, answer: bytes) -> bool:
+    async def cancel(
+        self, request: RequestRecord, *, finished_at: Instant, answer: bytes, last_event: LastEvent
+    ) -> bool:
         """Cancel a background request that has not ended; returns False if it has."""
+        has_ended = await self._end_without_lease(
+            "cancel_request", request, RequestStatus.CANCELLED, finished_at, answer, last_event
+        )
+        if has_ended:
+            self._signals.send(Topic.CANCELLED, request.id)
+        return has_ended
 
-        async def cancel(tx: Tx) -> bool:
-            rows = await tx.run(
-                "cancel_request",
-                id=request.id,
-                project_id=request.project_id,
-                finished_at=finished_at,
-                answer=answer,
-            )
-            if rows:
-                await self._enqueue_delivery(tx, request.id, rows[0])
-            return bool(rows)
-
-        return await self._database.write(cancel)
-
-    async def expire(self, request: RequestRecord, *, finished_at: Instant, answer: bytes) -> bool:
+    async def expire(
+        self, request: RequestRecord, *, finished_at: Instant, answer: bytes, last_event: LastEvent
+    ) -> bool:
         """Fail a waiting request whose expiry has come; returns False if it runs or has ended."""
-
-        async def expire(tx: Tx) -> bool:
-            rows = await tx.run(
-                "expire_request", id=request.id, finished_at=finished_at, answer=answer
-            )
-            if rows:
-                await self._enqueue_delivery(tx, request.id, rows[0])
-            return bool(rows)
-
-        return await self._database.write(expire)
+        return await self._end_without_lease(
+            "expire_request", request, RequestStatus.FAILED, finished_at, answer, last_event
+        )
 
     async def expired(self) -> list[RequestRecord]:
         """Return some waiting requests whose expiry has come."""
         rows = await self._database.read("list_expired_requests", now=self._clock.now())
         return [request_record(row) for row in rows]
 
-    async def _enqueue_delivery(self, tx: Tx, request_id: str, row: Row) -> None:
-        if row["webhook_url"] is not None:
-            await tx.run(
-                "enqueue_delivery",
-                id=self._new_id("dlv_"),
-                request_id=request_id,
-                url=row["webhook_url"],
-                token=row["webhook_token"],
-                next_at=self._clock.now(),
+    async def _end_without_lease(
+        self,
+        query: str,
+        request: RequestRecord,
+        status: RequestStatus,
+        finished_at: Instant,
+        answer: bytes,
+        last_event: LastEvent,
+    ) -> bool:
+        async def end(tx: Tx) -> bool | None:
+            rows = await tx.run(
+                query,
+                id=request.id,
+                project_id=request.project_id,
+                finished_at=finished_at,
+                answer=answer,
             )
+            if not rows:
+                return None
+            if request.is_streamed:
+                number = await next_number(tx, request.id)
+                group = EventGroup(
+                    first_number=number, last_number=number, events=last_event(number)
+                )
+                await append_events(tx, request.id, group)
+            return await owe(tx, _ended(request, status, finished_at), new_id=self._new_id)
+
+        is_owed = await self._database.write(end)
+        if is_owed is None:
+            return False
+        self._tell_ended(request, is_owed=is_owed)
+        return True
+
+    def _tell_queued(self, request: NewRequest | RequestRecord) -> None:
+        place = (request.band_rank, request.deadline_at)
+        self._signals.send(Topic.QUEUED, queued_subject(request.model, place))
+
+    def _tell_ended(self, request: RequestRecord, *, is_owed: bool) -> None:
+        self._signals.send(Topic.CHANGED, request.id)
+        if is_owed:
+            self._signals.send(Topic.OWED)
 
 
-async def _record_settled(tx: Tx, settlement: Settlement) -> None:
+# In the order of the statement's placeholders.
+_ENQUEUED = (
+    "id", "project_id", "key_id", "lane", "dialect", "model", "completion_window", "band_rank",
+    "accepted_at", "deadline_at", "expires_at", "is_stored", "is_streamed", "body", "webhook_url",
+    "webhook_token", "metadata", "session", "group_name", "previous_id", "conversation_id",
+    "retry_of",
+)  # fmt: skip
+
+
+async def _record_settled(tx: Tx, request_id: str, settlement: Settlement) -> None:
     if settlement.charge is not None:
         await record_entry(tx, settlement.charge)
+    for entry in settlement.waste:
+        await record_entry(tx, entry)
     if settlement.appended is not None:
         await append_items(tx, settlement.appended)
+    if settlement.events is not None:
+        await append_events(tx, request_id, settlement.events)
 
 
-def _values(request: NewRequest) -> dict[str, Value]:
-    return {
-        "id": request.id,
-        "project_id": request.project_id,
-        "key_id": request.key_id,
-        "lane": request.lane.value,
-        "dialect": request.dialect,
-        "model": request.model,
-        "completion_window": request.completion_window,
-        "band_rank": request.band_rank,
-        "accepted_at": request.accepted_at,
-        "deadline_at": request.deadline_at,
-        "expires_at": request.expires_at,
-        "is_stored": int(request.is_stored),
-        "body": request.body,
-        "metadata": encode(request.metadata).decode(),
-        "previous_id": request.previous_id,
-        "conversation_id": request.conversation_id,
-    }
-
-
-def request_record(row: Row) -> RequestRecord:
-    """Return a row of the requests as a record."""
-    return record(with_metadata(row), RequestRecord)
+def _ended(request: RequestRecord, status: RequestStatus, finished_at: Instant) -> Ended:
+    return Ended(
+        request_id=request.id,
+        project_id=request.project_id,
+        status=status,
+        finished_at=finished_at,
+        webhook_url=request.webhook_url,
+        webhook_token=request.webhook_token,
+    )
 
 
 def _first(rows: list[Row]) -> RequestRecord | None:

@@ -23,7 +23,7 @@ from forebay.store.batches import NewSegment
 from forebay.store.database import Database, Row, Tx
 from forebay.store.files import add_file
 from forebay.store.ledger import record_entry
-from forebay.store.records import band_and_deadline, record
+from forebay.store.records import Urgency, record, urgency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +76,10 @@ class Segments:
         self._clock = clock
         self._new_id = new_id
 
-    async def peek(self, model: str) -> tuple[int, Instant] | None:
+    async def peek(self, model: str) -> Urgency | None:
         """Return the band rank and deadline of the segment that would be claimed next."""
         rows = await self._database.read("peek_waiting_segment", model=model, now=self._clock.now())
-        return band_and_deadline(rows)
+        return urgency(rows[0]) if rows else None
 
     async def claim(
         self, model: str, *, lease_expires_at: Instant

@@ -71,8 +71,8 @@ class SqliteDatabase:
     async def write(self, operation: Operation[T]) -> T:
         """Run the operation in a transaction; raises what it raises."""
         future: asyncio.Future[object] = self._loop.create_future()
-        self._put(_Write(cast(Operation[object], operation), future))
-        return cast(T, await future)
+        self._put(_Write(cast("Operation[object]", operation), future))
+        return cast("T", await future)
 
     async def append(self, query: str, row: tuple[Value, ...]) -> None:
         """Insert one row by the insert of that name; rows that gather are inserted together."""
@@ -241,7 +241,7 @@ def _as_store_failed(error: Exception) -> Exception:
 
 def _drive(running: object) -> object:
     """Run a coroutine that never really waits to its end."""
-    coroutine = cast(Coroutine[None, None, object], running)
+    coroutine = cast("Coroutine[None, None, object]", running)
     try:
         coroutine.send(None)
     except StopIteration as end:

@@ -13,7 +13,7 @@ from forebay.core.clock import Clock, Instant
 from forebay.dialects.wire import encode
 from forebay.store.database import Database, Row, Tx
 from forebay.store.records import record, with_metadata
-from forebay.store.requests import RequestRecord, request_record
+from forebay.store.request_records import RequestRecord, request_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +120,15 @@ class StoredRequests:
             return len(rows)
 
         return await self._database.write(delete)
+
+    async def prune(self, *, finished_before: Instant) -> int:
+        """Hide some that ended before this instant, as if deleted; returns how many."""
+        now = self._clock.now()
+
+        async def hide(tx: Tx) -> int:
+            return len(await tx.run("prune_requests", finished_before=finished_before, now=now))
+
+        return await self._database.write(hide)
 
     async def delete_hidden(self, *, hidden_before: Instant) -> int:
         """Forget some deleted ones that nothing continues any more; returns how many."""

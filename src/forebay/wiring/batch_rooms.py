@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cached_property
+from functools import cached_property, partial
 
 from forebay.dialects.dialect import Dialect, DialectName
 from forebay.lanes.admission import Admission
@@ -15,10 +15,12 @@ from forebay.lanes.batch.plan import Planner
 from forebay.lanes.batch.validator import Validator
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.catalogue import Catalogue
+from forebay.lanes.control import HOUSEKEEPING, Control
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.turns import Turns
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.settings import Settings
+from forebay.store.signals import Topic
 from forebay.store.store import Store
 from forebay.wiring.doors import Doors
 from forebay.wiring.models import windows_of
@@ -38,6 +40,7 @@ class BatchRooms:
         turns: Turns,
         dispatcher: Dispatcher,
         leases: LeaseKeeper,
+        control: Control,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -48,7 +51,20 @@ class BatchRooms:
         self._turns = turns
         self._dispatcher = dispatcher
         self._leases = leases
+        self._control = control
         self._closing = asyncio.Event()
+        signals = store.signals
+        self._tell = partial(signals.send, Topic.BATCHES)
+        signals.on(Topic.BATCHES, self._look)
+        signals.on(Topic.RECORDED, lambda _: self._closing.set())
+        control.want(HOUSEKEEPING)
+        control.on_change(self._look)
+
+    def _look(self, _: str) -> None:
+        """Look for whatever is to be done with batches."""
+        self.validator.wake()
+        self.worker.wake()
+        self._closing.set()
 
     @cached_property
     def files(self) -> FileDesk:
@@ -70,8 +86,8 @@ class BatchRooms:
             windows=windows_of(self._settings),
             currency=self._settings.currency,
             expiry_s=self._settings.batch_expiry_s,
-            on_created=self.validator.wake,
-            on_cancelled=self._closing.set,
+            on_created=self._tell,
+            on_cancelled=self._tell,
         )
 
     @cached_property
@@ -83,7 +99,13 @@ class BatchRooms:
             max_requests=self._settings.max_batch_requests,
             max_errors=self._settings.max_batch_errors,
         )
-        return Validator(planner, self._store, clock=self._doors.clock, on_begun=self.worker.wake)
+        return Validator(
+            planner,
+            self._store,
+            self._control,
+            clock=self._doors.clock,
+            on_begun=self._tell,
+        )
 
     @cached_property
     def _line_runner(self) -> LineRunner:
@@ -105,8 +127,9 @@ class BatchRooms:
             self._dispatcher,
             self._store,
             self._leases,
+            self._control,
             clock=self._doors.clock,
-            on_progress=self._closing.set,
+            on_progress=partial(self._store.signals.send, Topic.RECORDED),
         )
 
     @cached_property
@@ -117,6 +140,7 @@ class BatchRooms:
             self._line_runner,
             self._store,
             self._leases,
+            self._control,
             clock=self._doors.clock,
             wake=self._closing,
         )

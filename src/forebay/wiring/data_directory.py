@@ -7,6 +7,9 @@ from pathlib import Path
 
 from forebay.core.errors import ForebayError
 
+DATABASE_FILE = "forebay.sqlite"
+BLOBS_FOLDER = "blobs"
+
 
 class DataDirectoryUnusable(ForebayError):
     """The data directory cannot be made, or not be written to."""

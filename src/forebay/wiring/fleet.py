@@ -190,7 +190,9 @@ class Fleet:
         replica = self._replicas.get(url)
         if replica is None:
             settings = self._settings
-            options = HttpEngineOptions(url=url, key=key, stall_s=settings.engine_stall_s)
+            options = HttpEngineOptions(
+                url=url, key=key, stall_s=settings.engine_stall_s, clock=self._clock
+            )
             try:
                 engine = self._open_engine(options)
             except ValueError as error:

@@ -17,29 +17,29 @@ from forebay.dialects.responses import ResponsesDialect
 from forebay.engines.pool import Replica
 from forebay.lanes.address_guard import AddressGuard
 from forebay.lanes.admission import Admission
-from forebay.lanes.background import Background
-from forebay.lanes.background_worker import BackgroundWorker
 from forebay.lanes.catalogue import Catalogue, Served
 from forebay.lanes.compaction import Compaction
 from forebay.lanes.contexts import Contexts
+from forebay.lanes.control import Control, LeasedControl, SoleControl
 from forebay.lanes.conversations import ConversationDesk
 from forebay.lanes.counting import Counting
-from forebay.lanes.expirer import Expirer
+from forebay.lanes.idempotency import Idempotency
 from forebay.lanes.images import Images
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.realtime import Realtime
 from forebay.lanes.secret import Seal, TextCipher
 from forebay.lanes.stored_chats import StoredChats
-from forebay.lanes.sweeper import Sweeper
+from forebay.lanes.sweeper import Keep, Sweeper
 from forebay.lanes.turns import Turns
-from forebay.lanes.webhooks import Webhooks
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.settings import Settings
 from forebay.store.store import Store
+from forebay.wiring.background_rooms import BackgroundRooms
 from forebay.wiring.batch_rooms import BatchRooms
 from forebay.wiring.doors import Doors
 from forebay.wiring.fleet import Fleet
 from forebay.wiring.secrets import seal_secret
+from forebay.wiring.webhook_rooms import WebhookRooms
 
 
 class House:
@@ -60,7 +60,6 @@ class House:
         self._doors = doors
         self._clock = doors.clock
         self._new_id = doors.new_id
-        self._chance = doors.chance
         self.catalogue = Catalogue()
         self._dispatcher = Dispatcher()
         self.fleet = Fleet(
@@ -80,9 +79,10 @@ class House:
         return (
             self.fleet.run,
             self._leases.run,
-            self._webhooks.run,
-            self._background_worker.run,
-            self._expirer.run,
+            self._control.run,
+            self._webhook_rooms.outbox.run,
+            self._background_rooms.worker.run,
+            self._background_rooms.expirer.run,
             self._sweeper.run,
             self._batch_rooms.worker.run,
             self._batch_rooms.closer.run,
@@ -102,11 +102,17 @@ class House:
                 compaction=self._compaction,
                 counting=self._counting,
                 realtime=self._realtime,
-                background=self._background,
+                background=self._background_rooms.background,
+                idempotency=Idempotency(
+                    self._store.reservations, self._leases, new_id=self._new_id
+                ),
+                stored_responses=self._background_rooms.stored_responses,
                 stored_chats=StoredChats(self._store.stored_requests),
                 conversations=ConversationDesk(self._store.conversations, new_id=self._new_id),
                 files=self._batch_rooms.files,
                 batches=self._batch_rooms.batches,
+                webhook_endpoints=self._webhook_rooms.endpoints,
+                webhook_deliveries=self._webhook_rooms.deliveries,
                 projects=self._store.projects,
                 new_id=self._new_id,
                 max_body_bytes=self._settings.max_body_bytes,
@@ -115,12 +121,23 @@ class House:
             )
         )
 
+    def stop_claiming(self) -> None:
+        """Begin nothing more that nobody waits for here."""
+        self._dispatcher.hold_back()
+        self._background_rooms.worker.stop_claiming()
+        self._batch_rooms.worker.stop_claiming()
+
+    async def idle(self) -> None:
+        """Return when no background request runs here."""
+        await self._background_rooms.worker.idle()
+
     async def close(self) -> None:
         """Let go of what the rooms hold open."""
         await self._images.close()
+        await self._webhook_rooms.close()
 
     def _feed(self, served: Served) -> None:
-        self._background_worker.feed(served)
+        self._background_rooms.worker.feed(served)
         self._batch_rooms.worker.feed(served)
 
     def _told(self) -> None:
@@ -167,7 +184,6 @@ class House:
             self._realtime,
             cipher=self._cipher,
             clock=self._clock,
-            new_id=self._new_id,
         )
 
     @cached_property
@@ -194,10 +210,8 @@ class House:
         return LeaseKeeper(self._store.leases, clock=self._clock, lease_s=self._settings.lease_s)
 
     @cached_property
-    def _webhooks(self) -> Webhooks:
-        return Webhooks(
-            self._store.deliveries, clock=self._clock, seal=self._seal, guard=self._guard
-        )
+    def _webhook_rooms(self) -> WebhookRooms:
+        return WebhookRooms(self._store, self._doors, seal=self._seal, guard=self._guard)
 
     @cached_property
     def _guard(self) -> AddressGuard:
@@ -208,48 +222,45 @@ class House:
         return Realtime(
             self._turns,
             self._store,
-            self._background,
+            self._background_rooms.background,
             clock=self._clock,
             reject_after_s=self._settings.reject_after_s,
             sync_timeout_s=self._settings.sync_timeout_s,
         )
 
     @cached_property
-    def _background(self) -> Background:
-        return Background(
-            self._admission,
-            self._contexts,
-            self._store,
-            self._background_worker,
-            self._webhooks,
-            clock=self._clock,
-            seal=self._seal,
-            guard=self._guard,
-            expiry_s=self._settings.background_expiry_s,
-        )
+    def _control(self) -> Control:
+        if not self._store.is_shared:
+            return SoleControl()
+        owner = self._new_id("proc_")
+        return LeasedControl(self._store.duties, clock=self._clock, owner=owner)
 
     @cached_property
-    def _background_worker(self) -> BackgroundWorker:
-        return BackgroundWorker(
+    def _sweeper(self) -> Sweeper:
+        settings = self._settings
+        keep = Keep(
+            unstored_s=settings.unstored_keep_s,
+            stored_s=settings.retention_s,
+            events_s=settings.events_keep_s,
+            reservations_s=settings.idempotency_keep_s,
+        )
+        return Sweeper(self._store, self._control, keep, clock=self._clock)
+
+    @cached_property
+    def _background_rooms(self) -> BackgroundRooms:
+        return BackgroundRooms(
+            self._settings,
+            self._store,
+            self._doors,
+            self.catalogue,
             self._admission,
             self._contexts,
             self._turns,
             self._dispatcher,
-            self._store,
             self._leases,
-            self._webhooks,
-            clock=self._clock,
-            chance=self._chance,
-        )
-
-    @cached_property
-    def _expirer(self) -> Expirer:
-        return Expirer(self._admission, self._store, self._webhooks, clock=self._clock)
-
-    @cached_property
-    def _sweeper(self) -> Sweeper:
-        return Sweeper(
-            self._store, clock=self._clock, unstored_keep_s=self._settings.unstored_keep_s
+            self._control,
+            seal=self._seal,
+            guard=self._guard,
         )
 
     @cached_property
@@ -264,4 +275,5 @@ class House:
             self._turns,
             self._dispatcher,
             self._leases,
+            self._control,
         )

@@ -50,6 +50,7 @@ def configured_model(
         has_grammar=model.has_grammar,
         takes_images=model.takes_images,
         takes_suffix=model.takes_suffix,
+        takes_prefill=model.takes_prefill,
         context_tokens=model.context_tokens,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +42,21 @@ async def ensure_first_key(settings: Settings, projects: Projects) -> FirstKey |
         return FirstKey(settings.api_key, is_new=key is not None)
     if any(key.revoked_at is None for key in await projects.keys()):
         return FirstKey(path.read_text().strip(), is_new=False) if path.exists() else None
-    secret = new_secret()
-    await projects.add_key(DEFAULT_PROJECT, secret=secret, name="first key", is_admin=True)
-    write_private(path, secret)
+    # Of two servers that start at once, both take the key of the one that writes it first.
+    secret = write_once(path, new_secret())
+    if not await _is_let_in(secret, projects):
+        secret = new_secret()
+        write_private(path, secret)
+        await _is_let_in(secret, projects)
     return FirstKey(secret, is_new=True)
+
+
+async def _is_let_in(secret: str, projects: Projects) -> bool:
+    """Add the key unless it is there; returns False for one that was revoked."""
+    if await projects.add_key(DEFAULT_PROJECT, secret=secret, name="first key", is_admin=True):
+        return True
+    kept = hash_secret(secret)
+    return any(key.hash == kept and key.revoked_at is None for key in await projects.keys())
 
 
 async def _revoke_replaced(secret: str, projects: Projects) -> None:
@@ -65,18 +77,33 @@ def seal_secret(settings: Settings) -> bytes:
     """Return the secret that the seal's key is derived from, making one at the first start."""
     if settings.secret_key is not None:
         return settings.secret_key.encode()
-    path = settings.folder / SECRET_FILE
-    if not path.exists():
-        write_private(path, secrets.token_hex(32))
-    return path.read_bytes().strip()
+    return write_once(settings.folder / SECRET_FILE, secrets.token_hex(32)).encode()
 
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
+    os.replace(_written(path, text), path)
+
+
+def write_once(path: Path, text: str) -> str:
+    """Write such a file unless it is there, whoever else is writing it; returns what it holds."""
+    if not path.exists():
+        temporary = _written(path, text)
+        try:
+            with suppress(FileExistsError):
+                os.link(temporary, path)
+        except OSError:
+            # A file system without hard links; on such a one two servers may not start at once.
+            os.replace(temporary, path)
+        temporary.unlink(missing_ok=True)
+    return path.read_text().strip()
+
+
+def _written(path: Path, text: str) -> Path:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+    return temporary

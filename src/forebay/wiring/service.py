@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forebay.api.app import FrontDoor
 from forebay.api.keys import KeyRing
+from forebay.core.clock import Clock, SystemClock
 from forebay.lanes.catalogue import Catalogue
 from forebay.settings import Settings
 from forebay.store.blobs import LocalBlobs
+from forebay.store.database import Database
 from forebay.store.directory_lock import DirectoryLock
+from forebay.store.postgres import PostgresDatabase
+from forebay.store.postgres_clock import PostgresClock
+from forebay.store.postgres_signals import PostgresSignals
 from forebay.store.sqlite import SqliteDatabase
 from forebay.store.store import Store, build_store
-from forebay.wiring.data_directory import prepare
+from forebay.wiring.belonging import ensure_belonging
+from forebay.wiring.data_directory import BLOBS_FOLDER, DATABASE_FILE, prepare
 from forebay.wiring.doors import Doors
 from forebay.wiring.fleet import Fleet
 from forebay.wiring.house import House
 from forebay.wiring.secrets import FirstKey, ensure_first_key
 
-DATABASE_FILE = "forebay.sqlite"
-BLOBS_FOLDER = "blobs"
 FIRST_PROBES_S = 5.0
 EMBEDDED_START_S = 60.0  # on a machine that is busy; a second is usual
 
@@ -35,25 +39,55 @@ class Service:
     app: FrontDoor
     catalogue: Catalogue
     first_key: FirstKey | None
+    stop_claiming: Callable[[], None]
+    """Begin nothing more that nobody waits for here."""
+    idle: Callable[[], Awaitable[None]]
+    """Wait until no background request runs here."""
 
 
 @asynccontextmanager
 async def opened_store(settings: Settings, doors: Doors | None = None) -> AsyncIterator[Store]:
-    """Take the data directory and open what it keeps.
+    """Open the database and the data directory; without a database of its own, take that alone.
 
-    Raises `DataDirectoryUnusable` or `DataDirectoryInUse`.
+    Raises `DataDirectoryUnusable`, `DataDirectoryInUse` or `DatabaseUnusable`.
     """
     doors = doors or Doors()
-    folder = settings.folder
-    prepare(folder)
+    url = settings.database_url
+    prepare(settings.folder)
     async with AsyncExitStack() as stack:
-        lock = DirectoryLock(folder)
-        stack.callback(lock.release)
-        database = SqliteDatabase(folder / DATABASE_FILE)
-        stack.push_async_callback(database.close)
-        blobs = LocalBlobs(folder / BLOBS_FOLDER, new_id=doors.new_id)
+        if url is None:
+            database, clock = _opened_sqlite(settings, stack), doors.clock
+        else:
+            database, clock = await _opened_postgres(url, doors.clock, stack)
+        blobs = LocalBlobs(
+            settings.folder / BLOBS_FOLDER, new_id=doors.new_id, is_shared=url is not None
+        )
         stack.callback(blobs.close)
-        yield build_store(database, blobs, clock=doors.clock, new_id=doors.new_id)
+        store = build_store(
+            database, blobs, clock=clock, new_id=doors.new_id, is_shared=url is not None
+        )
+        if url is not None:
+            bridge = await PostgresSignals.open(url, store.signals)
+            stack.push_async_callback(bridge.close)
+        yield store
+
+
+def _opened_sqlite(settings: Settings, stack: AsyncExitStack) -> Database:
+    lock = DirectoryLock(settings.folder)
+    stack.callback(lock.release)
+    database = SqliteDatabase(settings.folder / DATABASE_FILE)
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def _opened_postgres(url: str, clock: Clock, stack: AsyncExitStack) -> tuple[Database, Clock]:
+    """Return the database, and the clock by which its leases compare: its own, or a test's."""
+    database = await PostgresDatabase.open(url)
+    stack.push_async_callback(database.close)
+    if isinstance(clock, SystemClock):
+        clock = following = await PostgresClock.open(database)
+        stack.push_async_callback(following.close)
+    return database, clock
 
 
 @asynccontextmanager
@@ -66,17 +100,28 @@ async def running(
     """
     doors = doors or Doors()
     async with opened_store(settings, doors) as store:
-        await store.leases.void_all()
+        if not store.is_shared:
+            # The data directory was just taken, so no lease of an earlier server can be alive.
+            await store.leases.void_all()
+            await store.deliveries.void_all()
+        await ensure_belonging(settings, store.house_marks)
         first_key = await ensure_first_key(settings, store.projects)
         keys = KeyRing(await store.projects.keys())
-        house = House(settings, store, keys, doors, weights=weights)
+        house = House(settings, store, keys, replace(doors, clock=store.clock), weights=weights)
         async with asyncio.TaskGroup() as tasks:
             owned = [tasks.create_task(loop()) for loop in house.loops]
+            owned.append(tasks.create_task(keys.follow(store.projects, store.signals)))
             try:
                 await _settle_in(
                     house.fleet, within_s=FIRST_PROBES_S if weights is None else EMBEDDED_START_S
                 )
-                yield Service(app=house.app, catalogue=house.catalogue, first_key=first_key)
+                yield Service(
+                    app=house.app,
+                    catalogue=house.catalogue,
+                    first_key=first_key,
+                    stop_claiming=house.stop_claiming,
+                    idle=house.idle,
+                )
             finally:
                 for task in owned:
                     task.cancel()

@@ -85,4 +85,4 @@ async def has_begun(house: House, batch_id: str) -> bool:
 async def waits(house: House, count: int) -> bool:
     """Tell whether so many turns wait for a slot."""
     await asyncio.sleep(0)
-    return house.dispatcher.waiting_count(house.served.pool) >= count
+    return house.dispatcher.waiting[house.served.pool] >= count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from forebay.core.batches import BatchStatus, is_final
 from forebay.core.errors import EngineBusy
 from forebay.core.projects import DEFAULT_PROJECT
-from forebay.lanes.retries import MAX_WISH_S
+from forebay.engines.breaker import MAX_WISH_S
 from tests.fakes import Gate, until
 from tests.lanes.batch.submitted import ended, line, loops, recorded, results, submit
 from tests.lanes.house import CALLER, House

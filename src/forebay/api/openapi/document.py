@@ -21,6 +21,7 @@ from forebay.api.openapi.schemas import Schemas
 from forebay.dialects.turn import JsonObject
 
 OPENAPI = "3.1.0"
+WEBSOCKET = "x-forebay-websocket"
 
 ABOUT = """\
 Forebay speaks the APIs of OpenAI and of Anthropic in front of your own engines. Official clients
@@ -30,7 +31,7 @@ Of every official parameter the schema says, under `x-forebay-class`, whether it
 honoured *in part*, *refused* with a 400 that names it (ignoring it would change the result), or
 taken *without effect* (hints and telemetry). Errors are said in the words of the API that was
 called; elsewhere in Anthropic's for callers that send `anthropic-version`, and in OpenAI's for all
-others. `Idempotency-Key` is refused: it is not honoured yet.
+others.
 
 What is Forebay's own goes in by `metadata` and comes out under `forebay`. `completion_window` names
 how long a turn may take; `completion_webhook` is called once when a background response has ended,
@@ -66,7 +67,9 @@ def openapi_document(operations: Sequence[Operation], schemas: Schemas) -> JsonO
     paths: dict[str, JsonObject] = {}
     for operation in operations:
         methods = paths.setdefault(operation.path, {})
-        methods[operation.method.lower()] = described(operation, schemas)
+        # A path has one GET, and that of the WebSocket is another than the plain one.
+        word = WEBSOCKET if operation.is_websocket else operation.method.lower()
+        methods[word] = described(operation, schemas)
     return {
         "openapi": OPENAPI,
         "info": {
@@ -106,7 +109,7 @@ def described(operation: Operation, schemas: Schemas) -> JsonObject:
     if operation.key is Key.NONE:
         fields["security"] = []
     if operation.is_websocket:
-        fields["x-forebay-websocket"] = True
+        fields[WEBSOCKET] = True
     return fields
 
 

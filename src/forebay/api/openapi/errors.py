@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from forebay.api.openapi import parameters
 from forebay.api.openapi.operation import JSON, JsonBody, Key, Operation, Words
 from forebay.api.openapi.schemas import PLACE, Schemas
 from forebay.core import errors
@@ -89,6 +90,8 @@ def raised_by(operation: Operation) -> list[type[ForebayError]]:
         kinds.append(errors.InvalidJson)
     if operation.parameters:
         kinds.append(errors.InvalidParameter)
+    if parameters.IDEMPOTENCY_KEY in operation.parameters:
+        kinds += [errors.IdempotencyKeySpent, errors.StillRunning]
     if operation.path_parameters:
         kinds.append(errors.NotFound)
     if operation.runs:

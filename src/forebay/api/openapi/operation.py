@@ -32,6 +32,7 @@ class Group(StrEnum):
     EMBEDDINGS = "Embeddings"
     FILES = "Files"
     BATCHES = "Batches"
+    WEBHOOKS = "Webhooks"
     MODELS = "Models"
     ORGANIZATION = "Administration"
     SERVICE = "Service"
@@ -133,7 +134,8 @@ class Operation:
     @property
     def id(self) -> str:
         """A word for the operation that no other has."""
-        words = [self.method.lower(), *self.path.removeprefix("/v1").split("/")]
+        method = "websocket" if self.is_websocket else self.method.lower()
+        words = [method, *self.path.removeprefix("/v1").split("/")]
         return "_".join([word.strip("{}").replace(".", "_") for word in words if word])
 
 

@@ -26,10 +26,13 @@ WINDOW = Parameter(
     is_header=True,
 )
 
-NOT_STREAMED = Parameter(
-    "stream",
-    Literal["false", "0"],
-    "Refused unless it is false: stored responses are not streamed again.",
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    Annotated[str, Meta(min_length=1, max_length=255, pattern="^[ -~]+$")],
+    "Sent again with the same key and body within a day, the call makes nothing new and costs "
+    "nothing: it is answered with what the first one made. While that still runs the answer is a "
+    "409. With another body it is refused. Also taken as `anthropic-idempotency-key`.",
+    is_header=True,
 )
 
 VERSION = Parameter(

@@ -15,7 +15,10 @@ from forebay.dialects.files import page
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Caller
+from forebay.store.reservations import Birth
 from forebay.store.store import Store
+
+BATCH = "batch_"
 
 
 class BatchDesk:
@@ -42,7 +45,9 @@ class BatchDesk:
         self._on_created = on_created
         self._on_cancelled = on_cancelled
 
-    async def create(self, caller: Caller, body: JsonObject) -> JsonObject:
+    async def create(
+        self, caller: Caller, body: JsonObject, *, birth: Birth | None = None
+    ) -> JsonObject:
         """Keep a batch durably and return it as `validating`.
 
         A missing input file is found by validation: it makes a failed batch, not an error here.
@@ -51,10 +56,11 @@ class BatchDesk:
         window = choose_window(
             Lane.BATCH, shape.completion_window, self._windows, param="completion_window"
         )
+        birth = birth or Birth(id=self._new_id(BATCH))
         now = self._clock.now()
         expiry = shape.output_expires_after
         batch = NewBatch(
-            id=self._new_id("batch_"),
+            id=birth.id,
             project_id=caller.project_id,
             key_id=caller.key_id,
             endpoint=shape.endpoint,
@@ -67,7 +73,7 @@ class BatchDesk:
             expires_at=after(now, self._expiry_s),
             output_expires_after_s=None if expiry is None else expiry.seconds,
         )
-        await self._store.batches.create(batch)
+        await self._store.batches.create(batch, first=birth.first)
         created = await self._find(caller, batch.id)
         self._on_created()
         return self._shown(created)

@@ -15,9 +15,11 @@ from forebay.lanes.batch.line_runner import CANCELLED, EXPIRED, LineRunner
 from forebay.lanes.batch.lines import decode_lines
 from forebay.lanes.batch.results import ResultBuffer
 from forebay.lanes.batch.worker import BatchWorker
+from forebay.lanes.control import HOUSEKEEPING, Control
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.wake import log_failure, repeat
 from forebay.store.segments import SegmentRecord
+from forebay.store.signals import Topic
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class Closer:
         runner: LineRunner,
         store: Store,
         leases: LeaseKeeper,
+        control: Control,
         *,
         clock: Clock,
         wake: asyncio.Event,
@@ -42,6 +45,7 @@ class Closer:
         self._runner = runner
         self._store = store
         self._leases = leases
+        self._control = control
         self._clock = clock
         self._wake = wake
 
@@ -50,6 +54,8 @@ class Closer:
         await repeat(self._close_all, wake=self._wake, doing="closing")
 
     async def _close_all(self) -> float:
+        if not self._control.holds(HOUSEKEEPING):
+            return LONGEST_IDLE_S
         for status, close in (
             (BatchStatus.CANCELLING, self._close_cancelled),
             (BatchStatus.IN_PROGRESS, self._close_if_over),
@@ -82,6 +88,8 @@ class Closer:
     async def _end_lines(self, batch: Batch, code: str, message: str) -> bool:
         """Give every line without a result one that says why; False if some could not be had."""
         await self._worker.stop(batch.id)
+        # Whoever else runs some of it gives that back now, and tells by what it records.
+        self._store.signals.send(Topic.CANCELLED, batch.id)
         is_done = True
         for segment in await self._store.segments.unfinished(batch.id):
             held = await self._store.segments.hold(segment, lease_expires_at=self._leases.until())

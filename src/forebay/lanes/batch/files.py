@@ -12,8 +12,10 @@ from forebay.dialects.files import file_object, page
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.admission import Caller
 from forebay.store.blobs import BlobWriter
+from forebay.store.reservations import Birth
 from forebay.store.store import Store
 
+FILE = "file-"
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 BATCH_FILE_LIFE_S = 30 * 86_400.0
 MIN_EXPIRY_S = 3600
@@ -52,6 +54,7 @@ class FileDesk:
         filename: str,
         purpose: str,
         expires_after_s: int | None,
+        birth: Birth | None = None,
     ) -> JsonObject:
         """Make a file of what was received: durable when this returns."""
         try:
@@ -60,10 +63,11 @@ class FileDesk:
         except BaseException:
             await writer.abandon()
             raise
+        birth = birth or Birth(id=self._new_id(FILE))
         now = self._clock.now()
         life_s = expires_after_s or (BATCH_FILE_LIFE_S if purpose == "batch" else None)
         file = File(
-            id=self._new_id("file-"),
+            id=birth.id,
             project_id=caller.project_id,
             purpose=purpose,
             filename=filename,
@@ -74,7 +78,7 @@ class FileDesk:
             expires_at=None if life_s is None else after(now, life_s),
         )
         try:
-            await self._store.files.add(file)
+            await self._store.files.add(file, first=birth.first)
         except ForebayError:
             await self._store.blobs.delete(blob.id)
             raise

@@ -24,7 +24,8 @@ from forebay.lanes.batch.results import LineResult
 from forebay.lanes.billing import ended
 from forebay.lanes.retries import MAX_FAILURES, Chance, is_failure, pause_s
 from forebay.lanes.turns import Turns
-from forebay.scheduler.dispatcher import Dispatcher, Slot
+from forebay.scheduler.dispatcher import Dispatcher
+from forebay.scheduler.slot import Slot
 
 EXPIRED = ("batch_expired", "This request could not be executed before the batch expired.")
 CANCELLED = ("batch_cancelled", "This request was not executed: the batch was cancelled.")

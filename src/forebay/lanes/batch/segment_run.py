@@ -17,7 +17,8 @@ from forebay.lanes.batch.line_runner import LineRunner
 from forebay.lanes.batch.lines import SegmentLine, decode_lines
 from forebay.lanes.batch.results import LineResult, ResultBuffer
 from forebay.lanes.wake import log_failure, woken
-from forebay.scheduler.dispatcher import Dispatcher, Slot
+from forebay.scheduler.dispatcher import Dispatcher
+from forebay.scheduler.slot import Slot
 from forebay.store.database import StoreFailed
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store

@@ -10,6 +10,7 @@ from forebay.core.batches import Batch, BatchStatus
 from forebay.core.clock import Clock
 from forebay.dialects.batches import LineError, errors_json
 from forebay.lanes.batch.plan import Plan, Planner
+from forebay.lanes.control import HOUSEKEEPING, Control
 from forebay.lanes.wake import log_failure, repeat
 from forebay.store.store import Store
 
@@ -22,10 +23,17 @@ class Validator:
     """Validates batches one after the other, oldest first. `on_begun` is called after each."""
 
     def __init__(
-        self, planner: Planner, store: Store, *, clock: Clock, on_begun: Callable[[], None]
+        self,
+        planner: Planner,
+        store: Store,
+        control: Control,
+        *,
+        clock: Clock,
+        on_begun: Callable[[], None],
     ) -> None:
         self._planner = planner
         self._store = store
+        self._control = control
         self._clock = clock
         self._on_begun = on_begun
         self._wake = asyncio.Event()
@@ -39,6 +47,8 @@ class Validator:
         await repeat(self._validate_all, wake=self._wake, doing="validation")
 
     async def _validate_all(self) -> float:
+        if not self._control.holds(HOUSEKEEPING):
+            return LONGEST_IDLE_S
         for batch in await self._store.batches.in_status(BatchStatus.VALIDATING):
             try:
                 await self._validate(batch)

@@ -17,10 +17,12 @@ from forebay.lanes.batch.line_runner import LineRunner
 from forebay.lanes.batch.results import ResultBuffer
 from forebay.lanes.batch.segment_run import FLUSH_AFTER_S, SegmentRun
 from forebay.lanes.catalogue import Served
+from forebay.lanes.control import Control
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.wake import AFTER_FAILURE_S, first_of, repeat
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.store.segments import SegmentRecord
+from forebay.store.signals import Topic
 from forebay.store.store import Store
 
 LONGEST_IDLE_S = 30.0
@@ -35,6 +37,7 @@ class BatchWorker:
         dispatcher: Dispatcher,
         store: Store,
         leases: LeaseKeeper,
+        control: Control,
         *,
         clock: Clock,
         on_progress: Callable[[], None],
@@ -45,6 +48,7 @@ class BatchWorker:
         self._dispatcher = dispatcher
         self._store = store
         self._leases = leases
+        self._control = control
         self._clock = clock
         self._on_progress = on_progress
         self._flush_after_s = flush_after_s
@@ -53,6 +57,9 @@ class BatchWorker:
         self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._fed: list[Served] = []
+        self._is_claiming = True
+        store.signals.on(Topic.CANCELLED, self._abort)
+        control.on_change(self._controlled)
 
     async def run(self) -> None:
         """Run for ever; when cancelled, record what is done and give the segments back."""
@@ -64,6 +71,7 @@ class BatchWorker:
 
     def feed(self, served: Served) -> None:
         """Run this model's segments from now on."""
+        self._control.want(served.model.name)
         self._fed.append(served)
         if self._tasks is not None:
             self._begin(self._tasks, served)
@@ -71,6 +79,20 @@ class BatchWorker:
     def wake(self) -> None:
         """Look for waiting segments."""
         for wake in self._wakes.values():
+            wake.set()
+
+    def stop_claiming(self) -> None:
+        """Claim nothing more: what runs goes on."""
+        self._is_claiming = False
+
+    def _abort(self, batch_id: str) -> None:
+        """End the batch's running lines here, without waiting for that."""
+        for task in self._running.get(batch_id, ()):
+            task.cancel()
+
+    def _controlled(self, model: str) -> None:
+        wake = self._wakes.get(model)
+        if wake is not None:
             wake.set()
 
     async def stop(self, batch_id: str) -> None:
@@ -91,6 +113,8 @@ class BatchWorker:
 
         The next one waits until all lines of this one have slots, or until it is more urgent.
         """
+        if not self._is_claiming or not self._control.holds(served.model.name):
+            return LONGEST_IDLE_S
         claimed = await self._store.segments.claim(
             served.model.name, lease_expires_at=self._leases.until()
         )

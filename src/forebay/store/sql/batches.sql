@@ -15,7 +15,7 @@ SELECT batch.* FROM batch JOIN segment ON segment.batch_id = batch.id WHERE segm
 
 -- name: list_batches
 SELECT * FROM batch
-WHERE project_id = :project_id AND (:after IS NULL OR id < :after)
+WHERE project_id = :project_id AND (CAST(:after AS TEXT) IS NULL OR id < :after)
 ORDER BY id DESC LIMIT :limit;
 
 -- name: list_batches_in
@@ -34,7 +34,7 @@ RETURNING id;
 -- name: fail_batch
 UPDATE batch SET status = 'failed', failed_at = :now, errors = :errors
 WHERE id = :id AND status = 'validating'
-RETURNING id;
+RETURNING id, project_id;
 
 -- name: cancel_batch
 UPDATE batch SET status = 'cancelling', cancelling_at = :now
@@ -51,17 +51,17 @@ RETURNING id;
 -- name: complete_batch
 UPDATE batch SET status = 'completed', completed_at = :now
 WHERE id = :id AND status = 'finalizing'
-RETURNING id;
+RETURNING id, project_id;
 
 -- name: expire_batch
 UPDATE batch SET status = 'expired', expired_at = :now
 WHERE id = :id AND status IN ('in_progress', 'finalizing')
-RETURNING id;
+RETURNING id, project_id;
 
 -- name: end_cancelled_batch
 UPDATE batch SET status = 'cancelled', cancelled_at = :now
 WHERE id = :id AND status = 'cancelling'
-RETURNING id;
+RETURNING id, project_id;
 
 -- name: count_results
 UPDATE batch

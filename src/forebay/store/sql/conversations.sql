@@ -16,11 +16,20 @@ UPDATE conversation SET is_deleted = 1
 WHERE id = :id AND project_id = :project_id AND is_deleted = 0
 RETURNING id;
 
--- name: append_conversation_item
+-- name: append_conversation_item (sqlite)
 -- Nothing is added to a deleted conversation, and no id a second time.
 INSERT INTO conversation_item (id, conversation_id, item)
 SELECT :id, conversation.id, :item FROM conversation
 WHERE conversation.id = :conversation_id AND is_deleted = 0
+ON CONFLICT (conversation_id, id) DO NOTHING
+RETURNING id;
+
+-- name: append_conversation_item (postgres)
+-- The conversation is held until the commit, so that what two responses add does not mix.
+INSERT INTO conversation_item (id, conversation_id, item)
+SELECT :id, held.id, :item FROM (
+    SELECT id FROM conversation WHERE id = :conversation_id AND is_deleted = 0 FOR NO KEY UPDATE
+) AS held
 ON CONFLICT (conversation_id, id) DO NOTHING
 RETURNING id;
 
@@ -29,7 +38,7 @@ RETURNING id;
 SELECT item FROM conversation_item
 WHERE
     conversation_id = :conversation_id
-    AND position > CASE WHEN :after IS NULL THEN 0 ELSE (
+    AND position > CASE WHEN CAST(:after AS TEXT) IS NULL THEN 0 ELSE (
         SELECT position FROM conversation_item
         WHERE conversation_id = :conversation_id AND id = :after
     ) END
@@ -39,7 +48,7 @@ ORDER BY position LIMIT :limit;
 SELECT item FROM conversation_item
 WHERE
     conversation_id = :conversation_id
-    AND position < CASE WHEN :after IS NULL THEN 9223372036854775807 ELSE (
+    AND position < CASE WHEN CAST(:after AS TEXT) IS NULL THEN 9223372036854775807 ELSE (
         SELECT position FROM conversation_item
         WHERE conversation_id = :conversation_id AND id = :after
     ) END
@@ -48,8 +57,16 @@ ORDER BY position DESC LIMIT :limit;
 -- name: list_all_conversation_items
 SELECT item FROM conversation_item WHERE conversation_id = :conversation_id ORDER BY position;
 
--- name: size_conversation
+-- name: size_conversation (sqlite)
 SELECT COALESCE(SUM(length(CAST(item AS BLOB))), 0) AS size_bytes FROM conversation_item
+WHERE
+    conversation_id = :conversation_id
+    AND EXISTS (
+        SELECT 1 FROM conversation WHERE id = :conversation_id AND project_id = :project_id
+    );
+
+-- name: size_conversation (postgres)
+SELECT CAST(COALESCE(SUM(octet_length(item)), 0) AS BIGINT) AS size_bytes FROM conversation_item
 WHERE
     conversation_id = :conversation_id
     AND EXISTS (

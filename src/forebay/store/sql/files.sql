@@ -15,15 +15,15 @@ SELECT * FROM file WHERE id = :id AND project_id = :project_id;
 -- name: list_files_newest_first
 SELECT * FROM file
 WHERE
-    project_id = :project_id AND (:purpose IS NULL OR purpose = :purpose)
-    AND (:after IS NULL OR id < :after) AND (expires_at IS NULL OR expires_at > :now)
+    project_id = :project_id AND (CAST(:purpose AS TEXT) IS NULL OR purpose = :purpose)
+    AND (CAST(:after AS TEXT) IS NULL OR id < :after) AND (expires_at IS NULL OR expires_at > :now)
 ORDER BY id DESC LIMIT :limit;
 
 -- name: list_files_oldest_first
 SELECT * FROM file
 WHERE
-    project_id = :project_id AND (:purpose IS NULL OR purpose = :purpose)
-    AND (:after IS NULL OR id > :after) AND (expires_at IS NULL OR expires_at > :now)
+    project_id = :project_id AND (CAST(:purpose AS TEXT) IS NULL OR purpose = :purpose)
+    AND (CAST(:after AS TEXT) IS NULL OR id > :after) AND (expires_at IS NULL OR expires_at > :now)
 ORDER BY id LIMIT :limit;
 
 -- name: list_expired_files

@@ -10,8 +10,8 @@ INSERT INTO ledger_entry (
 -- name: sum_charges
 SELECT
     COUNT(*) AS charge_count,
-    COALESCE(SUM(input_tokens), 0) AS input_tokens,
-    COALESCE(SUM(output_tokens), 0) AS output_tokens,
-    COALESCE(SUM(cost_nanos), 0) AS cost_nanos
+    CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT) AS input_tokens,
+    CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT) AS output_tokens,
+    CAST(COALESCE(SUM(cost_nanos), 0) AS BIGINT) AS cost_nanos
 FROM ledger_entry
 WHERE project_id = :project_id AND kind = 'charge';

@@ -25,9 +25,29 @@ WHERE id = (
 )
 RETURNING *;
 
+-- name: claim_segment (postgres)
+WITH claimed AS MATERIALIZED (
+    SELECT segment.id FROM segment JOIN batch ON batch.id = segment.batch_id
+    WHERE
+        segment.status = 'waiting' AND segment.model = :model AND batch.status = 'in_progress'
+        AND batch.expires_at > :now
+    ORDER BY segment.band_rank, segment.deadline_at, segment.batch_id, segment.ordinal LIMIT 1
+    FOR NO KEY UPDATE OF segment SKIP LOCKED
+)
+UPDATE segment
+SET status = 'running', lease_id = :lease_id, lease_expires_at = :lease_expires_at
+FROM claimed
+WHERE segment.id = claimed.id
+RETURNING segment.*;
+
 -- name: renew_segment_leases (sqlite)
 UPDATE segment SET lease_expires_at = :lease_expires_at
 WHERE lease_id IN (SELECT value FROM json_each(:lease_ids))
+RETURNING lease_id;
+
+-- name: renew_segment_leases (postgres)
+UPDATE segment SET lease_expires_at = :lease_expires_at
+WHERE lease_id IN (SELECT json_array_elements_text(CAST(CAST(:lease_ids AS TEXT) AS JSON)))
 RETURNING lease_id;
 
 -- name: advance_segment
@@ -50,9 +70,18 @@ UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
 WHERE lease_id IS NOT NULL
 RETURNING id;
 
--- name: reap_segments
+-- name: reap_segments (sqlite)
 UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
 WHERE lease_id IS NOT NULL AND lease_expires_at < :now
+RETURNING id;
+
+-- name: reap_segments (postgres)
+UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
+WHERE id IN (
+    SELECT id FROM segment
+    WHERE lease_id IS NOT NULL AND lease_expires_at < :now
+    FOR NO KEY UPDATE SKIP LOCKED
+)
 RETURNING id;
 
 -- name: list_unfinished_segments

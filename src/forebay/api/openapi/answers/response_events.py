@@ -40,6 +40,10 @@ class ResponseCreated(_OfResponse, tag="response.created"):
     """The response is accepted."""
 
 
+class ResponseQueued(_OfResponse, tag="response.queued"):
+    """It waits to be run."""
+
+
 class ResponseInProgress(_OfResponse, tag="response.in_progress"):
     """It runs."""
 
@@ -145,6 +149,7 @@ class CustomToolCallInputDone(_InItem, tag="response.custom_tool_call_input.done
 
 ResponseEvent = (
     ResponseCreated
+    | ResponseQueued
     | ResponseInProgress
     | ResponseCompleted
     | ResponseIncomplete

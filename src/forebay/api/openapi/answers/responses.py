@@ -208,3 +208,9 @@ class ItemPage(Page, kw_only=True):
     """A page of items."""
 
     data: list[Item]
+
+
+class ResponsePage(Page, kw_only=True):
+    """A page of responses."""
+
+    data: list[Response]

@@ -29,11 +29,28 @@ class Cost(msgspec.Struct):
     currency: str
 
 
+class Progress(msgspec.Struct):
+    """How far a running response is; `eta_s` is left out where nothing like it has ended lately."""
+
+    output_tokens: Count
+    elapsed_s: Annotated[float, Meta(ge=0)]
+    eta_s: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+
+
 class Forebay(msgspec.Struct):
-    """What is Forebay's own: the completion window, its deadline, and the bill."""
+    """What is Forebay's own: the completion window, its deadline, and the bill.
+
+    While a response waits there are its `position` (1 is the next) and when it is expected to begin
+    and to end, while it runs its `progress`: estimates from what ended lately.
+    """
 
     window: str | UnsetType = UNSET
     deadline_at: Seconds | UnsetType = UNSET
+    position: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    expected_start_at: Seconds | UnsetType = UNSET
+    expected_at: Seconds | UnsetType = UNSET
+    progress: Progress | UnsetType = UNSET
+    retry_of: str | UnsetType = UNSET
     attempt: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     cost: Cost | UnsetType = UNSET
     window_missed: Literal[True] | UnsetType = UNSET

@@ -1,0 +1,35 @@
+"""Duties: work that one process does for all that share the database, by a lease on its name."""
+
+from __future__ import annotations
+
+from forebay.core.clock import Clock, Instant
+from forebay.store.database import Database, Tx
+
+
+class Duties:
+    """The duties in a database."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def take(self, names: list[str], owner: str, *, until: Instant) -> set[str]:
+        """Take or keep these duties, where nobody else has them; returns those that are had."""
+        now = self._clock.now()
+
+        async def take(tx: Tx) -> set[str]:
+            held: set[str] = set()
+            for name in names:
+                if await tx.run("take_duty", name=name, owner=owner, until=until, now=now):
+                    held.add(name)
+            return held
+
+        return await self._database.write(take)
+
+    async def let_go(self, owner: str) -> None:
+        """Give back every duty of this owner."""
+
+        async def let_go(tx: Tx) -> None:
+            await tx.run("let_go_duties", owner=owner)
+
+        await self._database.write(let_go)

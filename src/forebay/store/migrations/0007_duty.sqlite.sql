@@ -1,0 +1,6 @@
+-- What one process does for all: who has it, and until when unless that is renewed.
+CREATE TABLE duty (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    lease_expires_at INTEGER NOT NULL
+) STRICT;
