@@ -49,7 +49,7 @@ FOREBAYS_OWN = """\
 | header | what it does |
 |---|---|
 | `X-Completion-Window` | names the window where a client cannot set metadata |
-| `Idempotency-Key`, `anthropic-idempotency-key` | honoured on every POST that creates something; see the API pages at `/docs` |
+| `Idempotency-Key`, `anthropic-idempotency-key` | honoured on every POST that creates something |
 
 Answers carry what is Forebay's own under one key, `forebay`: `window`, `deadline_at`, `attempt`,
 `cost`, `window_missed`; models carry their aliases and prices there.

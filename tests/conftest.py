@@ -44,6 +44,11 @@ ON_BOTH = (
     Path("api/test_response_streams.py"),
     Path("api/test_stored_chats.py"),
     Path("api/test_strange_text.py"),
+    Path("lanes/test_background_streams.py"),
+    Path("lanes/test_background_worker.py"),
+    Path("lanes/test_control.py"),
+    Path("lanes/test_stored_responses.py"),
+    Path("lanes/test_webhooks.py"),
 )
 
 # An example may take as long as the machine needs: a timing is never what a test is about.

@@ -8,6 +8,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
@@ -18,10 +19,12 @@ from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.store.blobs import LocalBlobs
 from forebay.store.database import Database
+from forebay.store.postgres import PostgresDatabase
 from forebay.store.request_records import RequestRecord
 from forebay.store.sqlite import SqliteDatabase
 from forebay.store.store import Store, build_store
 from tests.fakes import CountingIds, ManualClock
+from tests.postgres_server import PostgresServer
 from tests.store.life import Life, Lives
 from tests.store.makers import completed, entry, new_request
 
@@ -47,9 +50,13 @@ class RequestLife(RuleBasedStateMachine):
         self.lives = Lives()
         self.database, self.store = self.runner.run(self.begin())
 
+    async def open(self) -> Database:
+        """Open an empty database."""
+        return SqliteDatabase(Path(self.folder.name) / "life.sqlite")
+
     async def begin(self) -> tuple[Database, Store]:
         """Open an empty store."""
-        database = SqliteDatabase(Path(self.folder.name) / "life.sqlite")
+        database = await self.open()
         store = build_store(
             database,
             LocalBlobs(Path(self.folder.name) / "blobs", new_id=self.new_id),
@@ -61,9 +68,13 @@ class RequestLife(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Close the store."""
-        self.runner.run(self.database.close())
+        self.runner.run(self.close())
         self.runner.close()
         self.folder.cleanup()
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self.database.close()
 
     @rule(target=requests, window_s=st.sampled_from([30.0, 300.0]))
     def enqueue(self, window_s: float) -> str:
@@ -219,5 +230,31 @@ def no_event(number: int) -> bytes:
     raise AssertionError("these requests are not streamed")
 
 
+class RequestLifeOnPostgres(RequestLife):
+    """The same on PostgreSQL."""
+
+    server: PostgresServer
+
+    async def open(self) -> Database:
+        """Open an empty database."""
+        self.url = await self.server.lend()
+        return await PostgresDatabase.open(self.url)
+
+    async def close(self) -> None:
+        """Close the database, for another test."""
+        await super().close()
+        await self.server.take_back(self.url)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server(postgres_server: PostgresServer) -> None:
+    """Give the machine its server: it cannot ask for fixtures itself."""
+    RequestLifeOnPostgres.server = postgres_server
+
+
 TestRequestLife = RequestLife.TestCase
-TestRequestLife.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestRequestLifeOnPostgres = RequestLifeOnPostgres.TestCase
+TestRequestLife.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestRequestLifeOnPostgres.settings = settings(
+    max_examples=12, stateful_step_count=25, deadline=None
+)
