@@ -118,7 +118,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     events_keep_s: float = 86_400.0
     idempotency_keep_s: float = 86_400.0
     batch_expiry_s: float = 86_400.0
-    lease_s: float = 60.0
+    lease_s: float = 30.0
     shutdown_grace_s: float = 10.0
     # Networks that webhooks may reach although they are not public, such as 127.0.0.0/8. Those for
     # images are named apart: what a webhook answers is not shown, but a model tells what it sees.

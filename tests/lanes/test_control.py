@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from forebay.core.clock import after
+from forebay.core.requests import RequestStatus
 from forebay.lanes.control import LEASE_S, LeasedControl, SoleControl
 from forebay.store.store import Store
 from tests.fakes import ManualClock, looped, until
 from tests.lanes.house import running
+from tests.store.makers import claims, enqueue, kept
 
 
 def control(store: Store, clock: ManualClock, owner: str) -> LeasedControl:
     """Return the control of one process, which wants the model "tiny"."""
-    made = LeasedControl(store.duties, clock=clock, owner=owner)
+    made = LeasedControl(store.duties, store.leases, clock=clock, owner=owner)
     made.want("tiny")
     return made
 
@@ -81,3 +83,37 @@ async def test_who_takes_control_is_told_of_it(store: Store, clock: ManualClock)
 
         await until(both)
     assert told == ["tiny", "large"]
+
+
+async def test_what_a_dead_process_ran_waits_again_at_once(
+    store: Store, clock: ManualClock
+) -> None:
+    await enqueue(store)
+    await enqueue(store, "resp_2", model="large")
+    await store.duties.take(["tiny", "large"], "dead", until=after(clock.now(), LEASE_S))
+    await claims(store, "tiny")
+    await claims(store, "large")
+    clock.move(LEASE_S)
+    one = control(store, clock, "one")
+    async with running(one.run):
+        await holding(one)
+    assert (await kept(store)).status is RequestStatus.QUEUED
+    assert (await kept(store, "resp_2")).status is RequestStatus.IN_PROGRESS
+
+
+async def test_who_leaves_lets_go_while_its_work_ends(store: Store, clock: ManualClock) -> None:
+    await enqueue(store)
+    one, two = control(store, clock, "one"), control(store, clock, "two")
+    async with running(one.run):
+        await holding(one)
+        await claims(store)
+        one.leave()
+        async with running(two.run):
+
+            async def taken_over() -> bool:
+                two.want("tiny")
+                return two.holds("tiny")
+
+            await until(taken_over)
+        assert not one.holds("tiny")
+    assert (await kept(store)).status is RequestStatus.IN_PROGRESS

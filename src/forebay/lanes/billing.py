@@ -59,26 +59,21 @@ def cost_nanos(accepted: Accepted, usage: Usage) -> int:
 
 def charge(accepted: Accepted, usage: Usage, *, finished_at: Instant) -> LedgerEntry:
     """Return the one charge of a settled call."""
-    return LedgerEntry(
-        kind=EntryKind.CHARGE,
-        subject_id=accepted.call.id,
-        project_id=accepted.caller.project_id,
-        key_id=accepted.caller.key_id,
-        lane=accepted.lane,
-        window=accepted.window.name,
-        model=accepted.served.model.name,
-        usage=usage,
-        cost_nanos=cost_nanos(accepted, usage),
-        is_window_met=finished_at <= accepted.deadline_at,
-        created_at=finished_at,
-    )
+    return _entry(EntryKind.CHARGE, accepted.call.id, accepted, usage, finished_at)
 
 
 def waste(accepted: Accepted, usage: Usage, *, attempt: int, created_at: Instant) -> LedgerEntry:
     """Return what an attempt cost that was given up: nobody is billed for it."""
+    subject_id = f"{accepted.call.id}/{attempt}"
+    return _entry(EntryKind.WASTE, subject_id, accepted, usage, created_at)
+
+
+def _entry(
+    kind: EntryKind, subject_id: str, accepted: Accepted, usage: Usage, created_at: Instant
+) -> LedgerEntry:
     return LedgerEntry(
-        kind=EntryKind.WASTE,
-        subject_id=f"{accepted.call.id}/{attempt}",
+        kind=kind,
+        subject_id=subject_id,
         project_id=accepted.caller.project_id,
         key_id=accepted.caller.key_id,
         lane=accepted.lane,

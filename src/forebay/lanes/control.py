@@ -17,11 +17,13 @@ from typing import Protocol
 from forebay.core.clock import Clock, Instant, after
 from forebay.lanes.wake import repeat
 from forebay.store.duties import Duties
+from forebay.store.leases import Leases
 
 log = logging.getLogger(__name__)
 
 LEASE_S = 6.0
 RENEW_S = 2.0
+LONGEST_IDLE_S = 3600.0
 
 HOUSEKEEPING = "*"
 """The duty beside the models' own: to plan and close batches, to expire, and to sweep."""
@@ -42,6 +44,10 @@ class Control(Protocol):
         """Call this with each duty that is taken."""
         ...
 
+    def leave(self) -> None:
+        """Let go soon, and take nothing more."""
+        ...
+
     async def run(self) -> None:
         """Take duties and keep them, as long as this runs."""
         ...
@@ -60,6 +66,9 @@ class SoleControl:
     def on_change(self, call: Callable[[str], None]) -> None:
         """Nothing changes."""
 
+    def leave(self) -> None:
+        """Nobody else could take over."""
+
     async def run(self) -> None:
         """Nothing is to be renewed."""
 
@@ -67,14 +76,16 @@ class SoleControl:
 class LeasedControl:
     """Control by leases, for processes that share a database. `owner` names this one."""
 
-    def __init__(self, duties: Duties, *, clock: Clock, owner: str) -> None:
+    def __init__(self, duties: Duties, leases: Leases, *, clock: Clock, owner: str) -> None:
         self._duties = duties
+        self._leases = leases
         self._clock = clock
         self._owner = owner
         self._wanted: set[str] = set()
         self._held_until: dict[str, Instant] = {}
         self._calls: list[Callable[[str], None]] = []
         self._wake = asyncio.Event()
+        self._is_leaving = False
 
     def want(self, duty: str) -> None:
         """Take this duty whenever nobody has it."""
@@ -89,24 +100,40 @@ class LeasedControl:
         """Call this with each duty that is taken."""
         self._calls.append(call)
 
+    def leave(self) -> None:
+        """Let go soon, and take nothing more: others need not wait for what ends here."""
+        self._is_leaving = True
+        self._wake.set()
+
     async def run(self) -> None:
         """Take and renew for ever, then let go, so that others need not wait for the lease."""
         try:
-            await repeat(self._renew, wake=self._wake, doing="the control of models")
+            await repeat(self._step, wake=self._wake, doing="the control of models")
         finally:
-            self._held_until.clear()
-            await self._duties.let_go(self._owner)
+            await self._let_go()
 
-    async def _renew(self) -> float:
+    async def _step(self) -> float:
+        if self._is_leaving:
+            await self._let_go()
+            return LONGEST_IDLE_S
+        await self._renew()
+        return RENEW_S
+
+    async def _let_go(self) -> None:
+        self._held_until.clear()
+        await self._duties.let_go(self._owner)
+
+    async def _renew(self) -> None:
         until = after(self._clock.now(), LEASE_S)
-        held = await self._duties.take(sorted(self._wanted), self._owner, until=until)
-        taken = [duty for duty in held if not self.holds(duty)]
-        lost = [duty for duty in self._held_until if duty not in held]
-        self._held_until = dict.fromkeys(held, until)
+        found = await self._duties.take(sorted(self._wanted), self._owner, until=until)
+        # What a dead process ran need not wait until its leases run out, too.
+        await self._leases.void_of(found.orphaned)
+        taken = [duty for duty in sorted(found.held) if not self.holds(duty)]
+        lost = [duty for duty in self._held_until if duty not in found.held]
+        self._held_until = dict.fromkeys(found.held, until)
         for duty in lost:
             log.warning("control lost", extra={"duty": duty})
         for duty in taken:
             log.info("control taken", extra={"duty": duty})
             for call in self._calls:
                 call(duty)
-        return RENEW_S

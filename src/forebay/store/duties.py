@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from forebay.core.clock import Clock, Instant
 from forebay.store.database import Database, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The duties that are `held` now; `orphaned` are those whose last owner died with them."""
+
+    held: set[str]
+    orphaned: set[str]
 
 
 class Duties:
@@ -13,16 +23,20 @@ class Duties:
         self._database = database
         self._clock = clock
 
-    async def take(self, names: list[str], owner: str, *, until: Instant) -> set[str]:
-        """Take or keep these duties, where nobody else has them; returns those that are had."""
+    async def take(self, names: list[str], owner: str, *, until: Instant) -> Taken:
+        """Take or keep these duties, where nobody else has them."""
         now = self._clock.now()
 
-        async def take(tx: Tx) -> set[str]:
+        async def take(tx: Tx) -> Taken:
             held: set[str] = set()
+            orphaned: set[str] = set()
             for name in names:
+                was_orphaned = await tx.run("is_duty_orphaned", name=name, owner=owner, now=now)
                 if await tx.run("take_duty", name=name, owner=owner, until=until, now=now):
                     held.add(name)
-            return held
+                    if was_orphaned:
+                        orphaned.add(name)
+            return Taken(held, orphaned)
 
         return await self._database.write(take)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from forebay.core.clock import Clock, Instant
 from forebay.dialects.wire import encode
@@ -48,6 +48,19 @@ class Leases:
             return len(requests) + len(segments) + len(reservations)
 
         return await self._database.write(void)
+
+    async def void_of(self, models: Iterable[str]) -> None:
+        """Take back every lease on work of these models: who had them is dead, or as good as."""
+        names = sorted(models)
+        if not names:
+            return
+
+        async def void(tx: Tx) -> None:
+            for model in names:
+                await tx.run("void_request_leases_of_model", model=model)
+                await tx.run("void_segment_leases_of_model", model=model)
+
+        await self._database.write(void)
 
     async def reap(self) -> int:
         """Take back the leases that ran out, and tell who may run that work; returns how many."""

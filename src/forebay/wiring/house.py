@@ -123,6 +123,7 @@ class House:
 
     def stop_claiming(self) -> None:
         """Begin nothing more that nobody waits for here."""
+        self._control.leave()
         self._dispatcher.hold_back()
         self._background_rooms.worker.stop_claiming()
         self._batch_rooms.worker.stop_claiming()
@@ -233,7 +234,8 @@ class House:
         if not self._store.is_shared:
             return SoleControl()
         owner = self._new_id("proc_")
-        return LeasedControl(self._store.duties, clock=self._clock, owner=owner)
+        store = self._store
+        return LeasedControl(store.duties, store.leases, clock=self._clock, owner=owner)
 
     @cached_property
     def _sweeper(self) -> Sweeper:

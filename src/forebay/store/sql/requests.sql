@@ -221,6 +221,10 @@ UPDATE request SET status = 'queued', not_before_at = 0, lease_id = NULL, lease_
 WHERE lease_id IS NOT NULL
 RETURNING id;
 
+-- name: void_request_leases_of_model
+UPDATE request SET status = 'queued', not_before_at = 0, lease_id = NULL, lease_expires_at = NULL
+WHERE lease_id IS NOT NULL AND model = :model;
+
 -- name: reap_requests (sqlite)
 UPDATE request SET status = 'queued', not_before_at = 0, lease_id = NULL, lease_expires_at = NULL
 WHERE lease_id IS NOT NULL AND lease_expires_at < :now

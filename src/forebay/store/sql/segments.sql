@@ -70,6 +70,10 @@ UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
 WHERE lease_id IS NOT NULL
 RETURNING id;
 
+-- name: void_segment_leases_of_model
+UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
+WHERE lease_id IS NOT NULL AND model = :model;
+
 -- name: reap_segments (sqlite)
 UPDATE segment SET status = 'waiting', lease_id = NULL, lease_expires_at = NULL
 WHERE lease_id IS NOT NULL AND lease_expires_at < :now
