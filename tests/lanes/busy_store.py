@@ -8,6 +8,7 @@ from forebay.core.clock import Instant
 from forebay.core.ledger import LedgerEntry
 from forebay.store.blobs import Blob, Blobs, BlobWriter
 from forebay.store.database import StoreFailed
+from forebay.store.events import EventGroup, Events
 from forebay.store.request_records import RequestRecord, Settlement
 from forebay.store.requests import Requests
 from tests.fakes import Gate
@@ -46,6 +47,18 @@ class BusyBlobs:
         await self._blobs.delete(blob_id)
 
 
+class BusyEvents(Events):
+    """Events of which the next `unsure` groups are kept, although that is said to have failed."""
+
+    unsure = 0
+
+    async def append(self, request_id: str, lease_id: str, group: EventGroup) -> None:
+        await super().append(request_id, lease_id, group)
+        if self.unsure:
+            self.unsure -= 1
+            raise StoreFailed("no answer to a commit")
+
+
 class BusyRequests(Requests):
     """Requests whose next `refused_settlements` fail, and whose requeues stop at `gate`."""
 
@@ -65,7 +78,7 @@ class BusyRequests(Requests):
         not_before_at: Instant | None = None,
         is_counted: bool,
         is_failure: bool = False,
-        waste: LedgerEntry | None = None,
+        waste: tuple[LedgerEntry, ...] = (),
     ) -> None:
         if self.gate is not None:
             await self.gate.pass_through()

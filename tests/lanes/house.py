@@ -40,11 +40,13 @@ from forebay.lanes.catalogue import Catalogue, Served
 from forebay.lanes.claims import Claims
 from forebay.lanes.contexts import Contexts
 from forebay.lanes.control import SoleControl
+from forebay.lanes.expirer import Expirer
 from forebay.lanes.images import Images
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.outlook import Outlook
 from forebay.lanes.realtime import Realtime
 from forebay.lanes.secret import Seal
+from forebay.lanes.shown_tokens import ShownTokens
 from forebay.lanes.stored_responses import StoredResponses
 from forebay.lanes.turns import Turns
 from forebay.lanes.webhook_calls import WebhookCalls
@@ -124,11 +126,16 @@ class House:
         self.responses = StoredResponses(
             self.admission, self.catalogue, self.contexts, outlook, store
         )
+        self.shown_tokens = ShownTokens(
+            self.admission, self.contexts, self.streams, store.ledger, clock=clock
+        )
+        self.expirer = Expirer(self.admission, store, self.control, self.shown_tokens, clock=clock)
         self.background = Background(
             self.admission,
             self.contexts,
             store,
             self.streams,
+            self.shown_tokens,
             clock=clock,
             seal=self.seal,
             guard=AddressGuard(EVERYWHERE),  # so that delivery has something to refuse

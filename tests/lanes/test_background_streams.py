@@ -13,7 +13,6 @@ from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta
 from forebay.lanes.admission import Caller
-from forebay.lanes.expirer import Expirer
 from tests.conftest import OTHER_PROJECT
 from tests.fakes import Gate, Step, says, until
 from tests.lanes.house import CALLER, House, running
@@ -198,7 +197,7 @@ async def test_a_stream_that_waits_is_ended_by_cancelling(house: House) -> None:
 async def test_a_stream_that_expires_ends_as_failed(house: House) -> None:
     request_id = await house.submit(stream=True)
     house.clock.move(86_400)
-    await Expirer(house.admission, house.store, house.control, clock=house.clock).expire()
+    await house.expirer.expire()
     events = await whole_stream(house, request_id)
     assert events[-1]["type"] == "response.failed"
     assert events[-1]["response"]["error"]["code"] == "expired"

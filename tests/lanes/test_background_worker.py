@@ -13,7 +13,6 @@ from forebay.core.errors import EngineBusy, EngineFailed, EngineUnavailable, Pro
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta
-from forebay.lanes.expirer import Expirer
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.retries import MAX_FAILURES
 from forebay.store.request_records import RequestRecord
@@ -167,10 +166,9 @@ async def test_retries_end_with_the_expiry(house: House) -> None:
 
 
 async def test_a_request_that_still_waits_at_its_expiry_fails(house: House) -> None:
-    expirer = Expirer(house.admission, house.store, house.control, clock=house.clock)
     request_id = await house.submit()
     house.clock.move(86_400)
-    async with running(expirer.run):
+    async with running(house.expirer.run):
         request = await house.ended(request_id)
     assert request.status is RequestStatus.FAILED
     assert "expired" in shown(request)["error"]["message"]

@@ -93,12 +93,28 @@ async def test_what_a_dead_process_ran_waits_again_at_once(
     await store.duties.take(["tiny", "large"], "dead", until=after(clock.now(), LEASE_S))
     await claims(store, "tiny")
     await claims(store, "large")
-    clock.move(LEASE_S)
     one = control(store, clock, "one")
-    async with running(one.run):
-        await holding(one)
+    for _ in range(3):
+        await one.renew()
+        clock.move(2)
+    await one.renew()
+    assert one.holds("tiny")
     assert (await kept(store)).status is RequestStatus.QUEUED
     assert (await kept(store, "resp_2")).status is RequestStatus.IN_PROGRESS
+
+
+async def test_after_an_outage_of_the_database_nobody_is_taken_for_dead(
+    store: Store, clock: ManualClock
+) -> None:
+    await enqueue(store)
+    one, two = control(store, clock, "one"), control(store, clock, "two")
+    await one.renew()
+    await claims(store)
+    await two.renew()
+    clock.move(10)
+    await two.renew()
+    assert two.holds("tiny")
+    assert (await kept(store)).status is RequestStatus.IN_PROGRESS
 
 
 async def test_who_leaves_lets_go_while_its_work_ends(store: Store, clock: ManualClock) -> None:

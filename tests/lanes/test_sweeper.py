@@ -163,3 +163,14 @@ async def test_the_events_of_a_stream_go_before_its_object(house: House) -> None
     await sweeper(house).sweep()
     assert await house.store.events.following(request_id, number=-1, limit=9) == []
     assert (await house.kept(request_id)).answer is not None
+
+
+async def test_what_a_webhook_is_owed_of_stays_until_that_was_called(house: House) -> None:
+    hook = {"completion_webhook": "http://127.0.0.1:9/x"}
+    request_id = await house.submit(metadata=hook)
+    async with running(house.worker.run):
+        await house.ended(request_id)
+    house.clock.move(KEEP_S)
+    await sweeper(house).sweep()
+    assert await house.store.deliveries.first_at() is not None
+    assert await house.store.requests.get(DEFAULT_PROJECT, request_id) is not None

@@ -41,6 +41,9 @@ def test_a_url_that_can_be_called_is_taken(url: str) -> None:
         "http://example.com/\x00",
         "http://example.com/a b",
         "http://[::1/",
+        "https://[:]",
+        "http://[99999::1]/x",
+        "https://[::1]@",
     ],
 )
 def test_a_url_that_nobody_can_call_is_refused(url: str) -> None:

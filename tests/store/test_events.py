@@ -8,7 +8,6 @@ import pytest
 
 from forebay.core.clock import after
 from forebay.core.errors import LeaseLost
-from forebay.store.database import StoreFailed
 from forebay.store.events import EventGroup
 from forebay.store.request_records import RequestRecord
 from forebay.store.store import Store
@@ -74,11 +73,20 @@ async def test_who_lost_the_lease_shows_nothing_more(store: Store) -> None:
     assert await all_of(store) == group(0, 1).events
 
 
-async def test_no_number_is_given_twice(store: Store) -> None:
+async def test_a_group_that_is_kept_again_with_more_takes_its_own_place(store: Store) -> None:
     request = await streamed(store)
     await append(store, request, group(2, 4))
-    with pytest.raises(StoreFailed):
-        await append(store, request, group(3, 4))
+    await append(store, request, group(2, 7))
+    await append(store, request, group(8, 8))
+    assert await all_of(store) == group(0, 8).events
+    assert await store.events.following("resp_1", number=4, limit=1) == [group(2, 7)]
+
+
+async def test_a_settlement_may_keep_the_last_group_again(store: Store) -> None:
+    request = await streamed(store)
+    await append(store, request, group(2, 4))
+    await store.requests.settle(request, replace(completed(), events=group(2, 6)))
+    assert await all_of(store) == group(0, 6).events
 
 
 async def test_the_last_events_come_with_the_settlement(store: Store) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from forebay.core.money import Usage
 from forebay.core.projects import DEFAULT_PROJECT
-from forebay.store.database import Database, StoreFailed, Tx
+from forebay.store.database import Database, SchemaTooNew, StoreFailed, Tx
 from forebay.store.directory_lock import DataDirectoryInUse, DirectoryLock
 from forebay.store.ledger import entry_row
 from forebay.store.queries import load_migrations, load_queries
@@ -162,6 +162,15 @@ async def test_a_migration_is_numbered_and_runs_once(tmp_path: Path) -> None:
         connection.close()
     latest = len(load_migrations("sqlite"))
     assert versions == [(latest,), (latest,)]
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "newer.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(SchemaTooNew):
+        SqliteDatabase(path)
 
 
 async def test_an_older_database_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) -> None:

@@ -92,7 +92,13 @@ class LoggedDelivery:
 
 
 def receiver_of(url: str) -> str:
-    """Return who answers at an http or https URL, as `host:port`: what is slow or down as one."""
-    parts = urlsplit(url)
-    port = parts.port or DEFAULT_PORTS[parts.scheme]
+    """Return who answers at an http or https URL, as `host:port`: what is slow or down as one.
+
+    A URL that cannot be read is a receiver of its own.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+    except (KeyError, ValueError):
+        return url
     return f"{(parts.hostname or '').rstrip('.')}:{port}"

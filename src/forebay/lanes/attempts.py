@@ -32,11 +32,8 @@ class Attempt:
     ) -> None:
         self.accepted = accepted
         self.writer = writer
-        self.answer = Answer()
+        self.answer = Answer() if so_far is None else _answered(so_far)
         self._join = None if so_far is None else _Join(Joint(so_far.text), so_far.delta_count)
-        if so_far is not None:
-            self.answer.add(Delta(text=so_far.text))
-            self.answer.delta_count = so_far.delta_count
         self.folded = self.answer if so_far is None else Answer()
         """Where the running of the turn folds the engine's deltas."""
 
@@ -96,6 +93,19 @@ class _Join:
             reasoning_tokens=usage.reasoning_tokens,
         )
         return msgspec.structs.replace(delta, usage=counted)
+
+
+def shown_before(kept: bytes) -> Answer | None:
+    """Return what the last attempt had shown, as far as another one might go on from there."""
+    so_far = text_so_far(kept)
+    return None if so_far is None else _answered(so_far)
+
+
+def _answered(so_far: KeptText) -> Answer:
+    answer = Answer()
+    answer.add(Delta(text=so_far.text))
+    answer.delta_count = so_far.delta_count
+    return answer
 
 
 def begun(accepted: Accepted, kept: bytes, *, takes_prefill: bool) -> Attempt:

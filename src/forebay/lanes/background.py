@@ -23,6 +23,7 @@ from forebay.lanes.background_streams import BackgroundStreams
 from forebay.lanes.contexts import Contexts
 from forebay.lanes.rendering import cancelled, last_event, shown_fields, unanswered
 from forebay.lanes.secret import Seal
+from forebay.lanes.shown_tokens import ShownTokens
 from forebay.lanes.stored_responses import found
 from forebay.lanes.submission import new_request
 from forebay.lanes.webhook_url import check_webhook_url
@@ -40,6 +41,7 @@ class Background:
         contexts: Contexts,
         store: Store,
         streams: BackgroundStreams,
+        shown_tokens: ShownTokens,
         *,
         clock: Clock,
         seal: Seal,
@@ -50,6 +52,7 @@ class Background:
         self._contexts = contexts
         self._store = store
         self._streams = streams
+        self._shown_tokens = shown_tokens
         self._clock = clock
         self._seal = seal
         self._guard = guard
@@ -150,6 +153,7 @@ class Background:
             last_event=last_event(self._admission, request, cancelled(request)),
         )
         if is_cancelled:
+            await self._shown_tokens.account(request, RequestStatus.CANCELLED)
             return answer
         ended = await found(self._store, caller, request_id)
         if ended.status is not RequestStatus.CANCELLED:

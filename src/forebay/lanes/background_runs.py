@@ -17,13 +17,14 @@ from forebay.core.clock import Clock, Instant
 from forebay.core.errors import Expired, ForebayError, LeaseLost, RequestRejected
 from forebay.core.ledger import LedgerEntry
 from forebay.core.requests import RequestStatus
+from forebay.dialects.answer import Answer
 from forebay.dialects.dialect import Outcome
 from forebay.dialects.responses import ResponsesDialect
 from forebay.dialects.responses_stream import ResponsesWriter
 from forebay.dialects.turn import Delta
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Admission
-from forebay.lanes.attempts import Attempt, begun
+from forebay.lanes.attempts import Attempt, begun, shown_before
 from forebay.lanes.background_streams import BackgroundStreams
 from forebay.lanes.billing import ended, usage_of, waste
 from forebay.lanes.claims import Claims, Sleep
@@ -82,6 +83,7 @@ class BackgroundRun:
         self.slot = slot
         self._kept = b""
         self._attempt: Attempt | None = None
+        self._passed_over: Answer | None = None
         self._writer: ResponsesWriter | None = None
         self._keeper: EventKeeper | None = None
 
@@ -134,6 +136,7 @@ class BackgroundRun:
         takes_prefill = can_go_on and self.slot.takes_prefill
         attempt = begun(accepted, self._kept, takes_prefill=takes_prefill)
         assert attempt.writer is not None
+        self._passed_over = None if attempt.goes_on else shown_before(self._kept)
         self._keep_with(attempt.writer)
         self._attempt = attempt
         return attempt
@@ -175,6 +178,7 @@ class BackgroundRun:
             finished_at=now,
             answer=encode(final),
             charge=entry,
+            waste=self._waste(now, with_own=False),
             appended=appended(accepted, final),
             events=self._last_events(outcome),
         )
@@ -195,13 +199,14 @@ class BackgroundRun:
         try:
             if claims.may_run_again(request, error):
                 await self._flush()
-                await claims.pause(request, error, waste=self._waste(now, may_go_on=True))
+                await claims.pause(request, error, waste=self._waste(now, with_own=self._is_lost))
             else:
                 await claims.settle(request, self._failed(error, now))
         except LeaseLost:
             log.warning("result dropped", extra={"request_id": request.id})
-        except ForebayError as failed:
-            # Its lease runs out and is reaped: then the request runs again.
+        except Exception as failed:
+            # Its lease runs out and is reaped: then the request runs again. Whatever it was, it
+            # must not take the worker with it, and with that the server.
             log_failure("giving a request back", failed, request_id=request.id)
 
     def _failed(self, error: ForebayError, now: Instant) -> Settlement:
@@ -212,35 +217,47 @@ class BackgroundRun:
             # It failed before it could be run, for a reason that no later attempt will mend.
             assert isinstance(dialect, ResponsesDialect), "no other API has a background"
             self._keep_with(dialect.resumed(call, self._kept, goes_on=False))
-        waste = self._waste(now, may_go_on=False)
         return Settlement(
             status=RequestStatus.FAILED,
             finished_at=now,
             answer=encode(dialect.final(call, outcome)),
-            waste=() if waste is None else (waste,),
+            waste=self._waste(now, with_own=True),
             events=self._last_events(outcome),
         )
 
-    def _waste(self, now: Instant, *, may_go_on: bool) -> LedgerEntry | None:
-        """Return what the attempt has cost, unless it gave nothing, or the next one goes on."""
+    def _waste(self, now: Instant, *, with_own: bool) -> tuple[LedgerEntry, ...]:
+        """Return what the attempt before has cost, if its text was not taken up, and this one."""
+        attempt, number = self._attempt, self.request.attempt
+        if attempt is None:
+            return ()
+        entries = []
+        for tried, answer in (
+            (number - 1, self._passed_over),
+            (number, attempt.answer if with_own else None),
+        ):
+            if answer is not None and answer.has_output:
+                usage = usage_of(attempt.accepted.turn, answer)
+                entries.append(waste(attempt.accepted, usage, attempt=tried, created_at=now))
+        return tuple(entries)
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether no other attempt can take up what this one has given, and account for it."""
         attempt = self._attempt
-        if attempt is None or not attempt.answer.has_output:
-            return None
-        if may_go_on and self.request.is_streamed and attempt.is_plain and self.slot.takes_prefill:
-            return None
-        usage = usage_of(attempt.accepted.turn, attempt.answer)
-        return waste(attempt.accepted, usage, attempt=self.request.attempt, created_at=now)
+        can_be_kept = self.request.is_streamed and self.slot.takes_prefill
+        return not (can_be_kept and attempt is not None and attempt.is_plain)
 
     async def _stop(self) -> None:
         """End a turn that was cancelled under us: by its caller, a lost lease, or our shutdown."""
         claims = self._rooms.claims
         try:
             await self._flush()
-            await claims.give_back(self.request)
+            cost = self._waste(self._rooms.clock.now(), with_own=self._is_lost)
+            await claims.give_back(self.request, waste=cost)
         except LeaseLost:
             if self._attempt is not None:
                 await claims.charge_if_cancelled(self.request, self._attempt)
-        except ForebayError as failed:
+        except Exception as failed:
             log_failure("giving a request back", failed, request_id=self.request.id)
 
     async def _flush(self) -> None:

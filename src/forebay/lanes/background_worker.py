@@ -61,6 +61,7 @@ class BackgroundWorker:
         self._running: dict[str, tuple[BackgroundRun, asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._is_claiming = True
+        self._claiming: set[asyncio.Event] = set()
         store.signals.on(Topic.QUEUED, self._queued)
         store.signals.on(Topic.CANCELLED, self._abort)
         control.on_change(self._controlled)
@@ -90,9 +91,12 @@ class BackgroundWorker:
         self._is_claiming = False
 
     async def idle(self) -> None:
-        """Return when nothing runs here."""
-        while self._running:
-            await asyncio.wait([task for _, task in self._running.values()])
+        """Return when nothing runs here, and nothing is about to."""
+        while self._claiming or self._running:
+            for claimed in tuple(self._claiming):
+                await claimed.wait()
+            if self._running:
+                await asyncio.wait([task for _, task in self._running.values()])
 
     def _queued(self, subject: str) -> None:
         """Look for waiting work; who waits for a slot does so for the most urgent alone."""
@@ -176,6 +180,8 @@ class BackgroundWorker:
     async def _claim(self, feed: _Feed, slots: list[Slot]) -> None:
         """Claim as many requests as there are slots, begin them, and give back slots left over."""
         begun = 0
+        claimed_all = asyncio.Event()
+        self._claiming.add(claimed_all)
         try:
             # What became so while this waited for a slot: a stopping server claims no more.
             if not self._is_claiming:
@@ -189,6 +195,8 @@ class BackgroundWorker:
                 self._start(self._runs.run_of(request, slot))
                 begun += 1
         finally:
+            self._claiming.discard(claimed_all)
+            claimed_all.set()
             for slot in slots[begun:]:
                 slot.release()
 

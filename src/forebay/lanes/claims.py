@@ -48,14 +48,7 @@ class Claims:
 
     async def settle(self, request: RequestRecord, settlement: Settlement) -> None:
         """End it; a disk that is busy for a moment must not make the turn run again."""
-        for is_last_try in (False,) * (SETTLE_TRIES - 1) + (True,):
-            try:
-                await self._store.requests.settle(request, settlement)
-                break
-            except StoreFailed:
-                if is_last_try:
-                    raise
-                await self._sleep(self._after_failure_s)
+        await self._patiently(lambda: self._store.requests.settle(request, settlement))
         if settlement.events is not None:
             self._streams.show(request.id, settlement.events)
         fields = {"request_id": request.id, "status": settlement.status.value}
@@ -66,7 +59,7 @@ class Claims:
         return error.is_retriable and request.failures + is_failure(error) < MAX_FAILURES
 
     async def pause(
-        self, request: RequestRecord, error: ForebayError, *, waste: LedgerEntry | None
+        self, request: RequestRecord, error: ForebayError, *, waste: tuple[LedgerEntry, ...]
     ) -> None:
         """Give it back for a later attempt; `waste` is what this one has cost."""
         pausing_s = pause_s(error, attempt=request.attempt, chance=self._chance)
@@ -79,20 +72,31 @@ class Claims:
         )
         log.warning("request requeued", extra={"request_id": request.id, "code": error.code})
 
-    async def give_back(self, request: RequestRecord) -> None:
-        """Give it back as if it had never been claimed."""
-        await self._store.requests.requeue(request, is_counted=False)
+    async def give_back(self, request: RequestRecord, *, waste: tuple[LedgerEntry, ...]) -> None:
+        """Give it back as if it had never been claimed, but for what that has cost."""
+        await self._store.requests.requeue(request, is_counted=False, waste=waste)
         log.info("request given back", extra={"request_id": request.id})
 
     async def charge_if_cancelled(self, request: RequestRecord, attempt: Attempt) -> None:
         """Charge what was produced until the caller cancelled; a lost lease charges nothing."""
         if not attempt.answer.has_output:
             return
+        usage = usage_of(attempt.accepted.turn, attempt.answer)
+        entry = charge(attempt.accepted, usage, finished_at=self._clock.now())
         try:
             current = await self._store.requests.get(request.project_id, request.id)
             if current is not None and current.status is RequestStatus.CANCELLED:
-                usage = usage_of(attempt.accepted.turn, attempt.answer)
-                entry = charge(attempt.accepted, usage, finished_at=self._clock.now())
-                await self._store.ledger.record(entry)
+                await self._patiently(lambda: self._store.ledger.record(entry))
         except ForebayError as failed:
             log_failure("charging a cancelled request", failed, request_id=request.id)
+
+    async def _patiently(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write; a disk that is busy for a moment loses nothing."""
+        for is_last_try in (False,) * (SETTLE_TRIES - 1) + (True,):
+            try:
+                await write()
+                return
+            except StoreFailed:
+                if is_last_try:
+                    raise
+                await self._sleep(self._after_failure_s)

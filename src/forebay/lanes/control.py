@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from forebay.core.clock import Clock, Instant, after
 from forebay.lanes.wake import repeat
+from forebay.store.database import StoreFailed
 from forebay.store.duties import Duties
 from forebay.store.leases import Leases
 
@@ -85,6 +87,7 @@ class LeasedControl:
         self._held_until: dict[str, Instant] = {}
         self._calls: list[Callable[[str], None]] = []
         self._wake = asyncio.Event()
+        self._renewed_at: Instant | None = None
         self._is_leaving = False
 
     def want(self, duty: str) -> None:
@@ -110,24 +113,33 @@ class LeasedControl:
         try:
             await repeat(self._step, wake=self._wake, doing="the control of models")
         finally:
-            await self._let_go()
+            with suppress(StoreFailed):  # then it runs out
+                await self._let_go()
 
     async def _step(self) -> float:
         if self._is_leaving:
             await self._let_go()
             return LONGEST_IDLE_S
-        await self._renew()
+        await self.renew()
         return RENEW_S
+
+    def _could_renew(self, now: Instant) -> bool:
+        """Tell whether others could renew lately: after an outage nobody has, dead or not."""
+        return self._renewed_at is not None and now <= after(self._renewed_at, 2 * RENEW_S)
 
     async def _let_go(self) -> None:
         self._held_until.clear()
         await self._duties.let_go(self._owner)
 
-    async def _renew(self) -> None:
-        until = after(self._clock.now(), LEASE_S)
+    async def renew(self) -> None:
+        """Take what is to be had, and keep what is had already."""
+        now = self._clock.now()
+        until = after(now, LEASE_S)
         found = await self._duties.take(sorted(self._wanted), self._owner, until=until)
-        # What a dead process ran need not wait until its leases run out, too.
-        await self._leases.void_of(found.orphaned)
+        if self._could_renew(now):
+            # What a dead process ran need not wait until its leases run out, too.
+            await self._leases.void_of(found.orphaned)
+        self._renewed_at = now
         taken = [duty for duty in sorted(found.held) if not self.holds(duty)]
         lost = [duty for duty in self._held_until if duty not in found.held]
         self._held_until = dict.fromkeys(found.held, until)

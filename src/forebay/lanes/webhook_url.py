@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from yarl import URL
 
 from forebay.core.errors import InvalidParameter, NotPermitted
@@ -36,6 +38,10 @@ def _parsed(url: str) -> URL | None:
         parts = URL(url)
         # The port is read when it is asked for, and only then found to be none.
         is_callable = parts.scheme in ("http", "https") and parts.port != 0
-        return parts if is_callable and parts.raw_host else None
-    except ValueError:
+        if not is_callable or not parts.raw_host:
+            return None
+        if ":" in parts.raw_host:
+            ipaddress.IPv6Address(parts.raw_host.partition("%")[0])  # anything passes in brackets
+        return parts
+    except (ValueError, IndexError):
         return None

@@ -34,6 +34,12 @@ class TextRefused(RequestRejected):
         super().__init__("A value holds the character U+0000, which no text here can have.")
 
 
+class SchemaTooNew(ForebayError):
+    """The database was brought further than this version knows."""
+
+    code = "schema_too_new"
+
+
 class Tx(Protocol):
     """One open transaction."""
 

@@ -30,7 +30,10 @@ class Events:
         self._database = database
 
     async def append(self, request_id: str, lease_id: str, group: EventGroup) -> None:
-        """Keep a group; raises `LeaseLost` and keeps nothing for who does not hold the lease."""
+        """Keep a group; raises `LeaseLost` and keeps nothing for who does not hold the lease.
+
+        When it is not known whether a group was kept, it may be kept again, with more behind it.
+        """
 
         async def append(tx: Tx) -> None:
             rows = await tx.run(
@@ -57,7 +60,10 @@ class Events:
         """Forget the events of some requests that ended before this instant; returns how many."""
 
         async def forget(tx: Tx) -> int:
-            return len(await tx.run("forget_events", finished_before=finished_before))
+            forgotten = await tx.run("forget_events", finished_before=finished_before)
+            for row in forgotten:
+                await tx.run("delete_events", request_id=row["id"])
+            return len(forgotten)
 
         return await self._database.write(forget)
 
@@ -75,6 +81,7 @@ async def append_events(tx: Tx, request_id: str, group: EventGroup) -> None:
 
 async def next_number(tx: Tx, request_id: str) -> int:
     """Return the number that the next event of this stream gets."""
-    (row,) = await tx.run("last_event_number", request_id=request_id)
-    last = row["last_number"]
-    return last + 1 if isinstance(last, int) else 0
+    rows = await tx.run("last_event_number", request_id=request_id)
+    last = rows[0]["last_number"] if rows else -1
+    assert isinstance(last, int)
+    return last + 1

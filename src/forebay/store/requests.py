@@ -56,6 +56,7 @@ class Requests:
             "webhook_token": request.webhook_token,
             "retry_of": request.retry_of,
             "is_streamed": int(request.events is not None),
+            "has_events": int(request.events is not None),
         }
         if first is None and request.events is None:
             await self._database.append(
@@ -172,7 +173,7 @@ class Requests:
         not_before_at: Instant | None = None,
         is_counted: bool,
         is_failure: bool = False,
-        waste: LedgerEntry | None = None,
+        waste: tuple[LedgerEntry, ...] = (),
     ) -> None:
         """Give a request back unfinished; raises `LeaseLost`.
 
@@ -191,8 +192,8 @@ class Requests:
             )
             if not rows:
                 raise LeaseLost(f"the lease on {request.id} was lost")
-            if waste is not None:
-                await record_entry(tx, waste)
+            for entry in waste:
+                await record_entry(tx, entry)
 
         await self._database.write(requeue)
         self._tell_queued(request)
@@ -267,9 +268,9 @@ class Requests:
 # In the order of the statement's placeholders.
 _ENQUEUED = (
     "id", "project_id", "key_id", "lane", "dialect", "model", "completion_window", "band_rank",
-    "accepted_at", "deadline_at", "expires_at", "is_stored", "is_streamed", "body", "webhook_url",
-    "webhook_token", "metadata", "session", "group_name", "previous_id", "conversation_id",
-    "retry_of",
+    "accepted_at", "deadline_at", "expires_at", "is_stored", "is_streamed", "has_events", "body",
+    "webhook_url", "webhook_token", "metadata", "session", "group_name", "previous_id",
+    "conversation_id", "retry_of",
 )  # fmt: skip
 
 

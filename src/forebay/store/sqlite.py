@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
-from forebay.store.database import Operation, Row, StoreFailed, Tx, Value
+from forebay.store.database import Operation, Row, SchemaTooNew, StoreFailed, Tx, Value
 from forebay.store.queries import Query, load_migrations, load_queries
 
 T = TypeVar("T")
@@ -281,7 +281,10 @@ def connect(path: Path) -> sqlite3.Connection:
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema forward, each step in one transaction with its number."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    for number, script in enumerate(load_migrations("sqlite"), start=1):
+    scripts = load_migrations("sqlite")
+    if version > len(scripts):
+        raise SchemaTooNew("a newer version of forebay has changed the schema of this database")
+    for number, script in enumerate(scripts, start=1):
         if number > version:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"

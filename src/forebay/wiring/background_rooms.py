@@ -18,6 +18,7 @@ from forebay.lanes.expirer import Expirer
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.outlook import Outlook
 from forebay.lanes.secret import Seal
+from forebay.lanes.shown_tokens import ShownTokens
 from forebay.lanes.stored_responses import StoredResponses
 from forebay.lanes.turns import Turns
 from forebay.scheduler.dispatcher import Dispatcher
@@ -66,6 +67,7 @@ class BackgroundRooms:
             self._contexts,
             self._store,
             self._streams,
+            self._shown_tokens,
             clock=self._doors.clock,
             seal=self._seal,
             guard=self._guard,
@@ -101,7 +103,23 @@ class BackgroundRooms:
     @cached_property
     def expirer(self) -> Expirer:
         """What ends that which waited too long."""
-        return Expirer(self._admission, self._store, self._control, clock=self._doors.clock)
+        return Expirer(
+            self._admission,
+            self._store,
+            self._control,
+            self._shown_tokens,
+            clock=self._doors.clock,
+        )
+
+    @cached_property
+    def _shown_tokens(self) -> ShownTokens:
+        return ShownTokens(
+            self._admission,
+            self._contexts,
+            self._streams,
+            self._store.ledger,
+            clock=self._doors.clock,
+        )
 
     @cached_property
     def _streams(self) -> BackgroundStreams:

@@ -1,7 +1,9 @@
 -- Background responses: kept streams, progress, margins, retries; pauses out of the claim's way.
 
 ALTER TABLE request ADD COLUMN is_streamed INTEGER NOT NULL DEFAULT 0
-    CHECK (is_streamed IN (0, 1)); -- 1: its events are kept
+    CHECK (is_streamed IN (0, 1));
+ALTER TABLE request ADD COLUMN has_events INTEGER NOT NULL DEFAULT 0
+    CHECK (has_events IN (0, 1)); -- 1: the events of its stream are kept, 0: no more, or it has none
 ALTER TABLE request ADD COLUMN session TEXT; -- metadata.session
 ALTER TABLE request ADD COLUMN group_name TEXT; -- metadata.group
 ALTER TABLE request ADD COLUMN retry_of TEXT; -- the request whose body this one runs again
@@ -21,12 +23,15 @@ WHERE status = 'queued' AND not_before_at > 0;
 CREATE INDEX request_ended ON request (finished_at)
 WHERE finished_at IS NOT NULL AND hidden_at IS NULL;
 
+CREATE INDEX request_events ON request (finished_at)
+WHERE has_events = 1 AND finished_at IS NOT NULL;
+
 -- The events of a streamed background response, in small groups, as they were (or will be) sent.
 CREATE TABLE event_group (
     request_id TEXT NOT NULL REFERENCES request (id) ON DELETE CASCADE,
-    last_number INTEGER NOT NULL, -- the sequence number of its last event
-    first_number INTEGER NOT NULL,
+    first_number INTEGER NOT NULL, -- the sequence number of its first event
+    last_number INTEGER NOT NULL,
     events BLOB NOT NULL, -- whole server-sent events, one for each number
-    PRIMARY KEY (request_id, last_number),
+    PRIMARY KEY (request_id, first_number),
     CHECK (first_number <= last_number)
 ) STRICT, WITHOUT ROWID;

@@ -1,12 +1,14 @@
 -- name: enqueue_request
 INSERT INTO request (
     id, project_id, key_id, lane, dialect, model, completion_window, band_rank, status,
-    accepted_at, deadline_at, expires_at, not_before_at, is_stored, is_streamed, body, webhook_url,
-    webhook_token, metadata, session, group_name, previous_id, conversation_id, retry_of
+    accepted_at, deadline_at, expires_at, not_before_at, is_stored, is_streamed, has_events, body,
+    webhook_url, webhook_token, metadata, session, group_name, previous_id, conversation_id,
+    retry_of
 ) VALUES (
     :id, :project_id, :key_id, :lane, :dialect, :model, :completion_window, :band_rank, 'queued',
-    :accepted_at, :deadline_at, :expires_at, 0, :is_stored, :is_streamed, :body, :webhook_url,
-    :webhook_token, :metadata, :session, :group_name, :previous_id, :conversation_id, :retry_of
+    :accepted_at, :deadline_at, :expires_at, 0, :is_stored, :is_streamed, :has_events, :body,
+    :webhook_url, :webhook_token, :metadata, :session, :group_name, :previous_id, :conversation_id,
+    :retry_of
 );
 
 -- name: store_settled_request
@@ -254,7 +256,7 @@ WHERE id = :id AND project_id = :project_id AND status = 'queued'
 RETURNING id;
 
 -- name: delete_unstored_requests
--- What waiting work continues has to last until that is done.
+-- What waiting work continues has to last until that is done, and what a webhook is owed of, too.
 DELETE FROM request
 WHERE id IN (
     SELECT ended.id FROM request AS ended
@@ -263,6 +265,10 @@ WHERE id IN (
         AND NOT EXISTS (
             SELECT 1 FROM request AS later
             WHERE later.previous_id = ended.id AND later.finished_at IS NULL
+        )
+        AND NOT EXISTS (
+            SELECT 1 FROM delivery
+            WHERE delivery.request_id = ended.id AND delivery.next_at IS NOT NULL
         )
     LIMIT 100
 )
@@ -287,13 +293,17 @@ WHERE id IN (
 RETURNING id;
 
 -- name: delete_hidden_requests
--- Those that nothing continues any more.
+-- Those that nothing continues any more, and of which nobody is owed a call.
 DELETE FROM request
 WHERE id IN (
     SELECT hidden.id FROM request AS hidden
     WHERE
         hidden.hidden_at <= :hidden_before
         AND NOT EXISTS (SELECT 1 FROM request AS later WHERE later.previous_id = hidden.id)
+        AND NOT EXISTS (
+            SELECT 1 FROM delivery
+            WHERE delivery.request_id = hidden.id AND delivery.next_at IS NOT NULL
+        )
     LIMIT 100
 )
 RETURNING id;
