@@ -60,10 +60,22 @@ class BusyEvents(Events):
 
 
 class BusyRequests(Requests):
-    """Requests whose next `refused_settlements` fail, and whose requeues stop at `gate`."""
+    """Requests whose next `refused_settlements` fail, whose requeues stop at `gate`.
+
+    Claims stop at `claiming` once they are made.
+    """
 
     refused_settlements = 0
     gate: Gate | None = None
+    claiming: Gate | None = None
+
+    async def claim(
+        self, model: str, *, limit: int, lease_expires_at: Instant
+    ) -> list[RequestRecord]:
+        claimed = await super().claim(model, limit=limit, lease_expires_at=lease_expires_at)
+        if self.claiming is not None and claimed:
+            await self.claiming.pass_through()
+        return claimed
 
     async def settle(self, request: RequestRecord, settlement: Settlement) -> None:
         if self.refused_settlements:

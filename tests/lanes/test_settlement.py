@@ -112,3 +112,23 @@ async def test_a_cancelled_turn_is_charged_though_the_worker_stops_at_that_momen
     _, usage, _ = await house.store.ledger.total(DEFAULT_PROJECT)
     assert usage.output_tokens == 2
     assert house.replica.in_flight == 0
+
+
+async def test_what_is_claimed_while_the_worker_stops_is_given_back_uncounted(
+    house: House, requests: BusyRequests
+) -> None:
+    requests.claiming = Gate()
+    request_id = await house.submit()
+    working = asyncio.create_task(house.worker.run())
+    await requests.claiming.reached.wait()
+    house.worker.stop_claiming()
+    idle = asyncio.create_task(house.worker.idle())
+    await looped()
+    assert not idle.done()
+    requests.claiming.open()
+    await idle
+    working.cancel()
+    await asyncio.wait([working])
+    request = await house.kept(request_id)
+    assert (request.status, request.attempt) == (RequestStatus.QUEUED, 0)
+    assert house.replica.in_flight == 0

@@ -16,6 +16,7 @@ from forebay.lanes.background_runs import BackgroundRun, BackgroundRuns
 from forebay.lanes.catalogue import Served
 from forebay.lanes.control import Control
 from forebay.lanes.lease_keeper import LeaseKeeper
+from forebay.lanes.uninterrupted import uninterrupted
 from forebay.lanes.wake import repeat
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.scheduler.slot import Slot
@@ -68,11 +69,15 @@ class BackgroundWorker:
 
     async def run(self) -> None:
         """Run for ever; when cancelled, give running requests back uncounted."""
+        self._is_claiming = True
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             for feed in self._feeds.values():
                 self._begin(tasks, feed)
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._is_claiming = False
 
     def feed(self, served: Served) -> None:
         """Run this model's requests from now on."""
@@ -179,26 +184,28 @@ class BackgroundWorker:
 
     async def _claim(self, feed: _Feed, slots: list[Slot]) -> None:
         """Claim as many requests as there are slots, begin them, and give back slots left over."""
-        begun = 0
         claimed_all = asyncio.Event()
         self._claiming.add(claimed_all)
+        free = list(slots)
         try:
-            # What became so while this waited for a slot: a stopping server claims no more.
-            if not self._is_claiming:
-                return
-            claimed = await self._store.requests.claim(
-                feed.served.model.name,
-                limit=len(slots),
-                lease_expires_at=self._leases.until(),
-            )
-            for request, slot in zip(claimed, slots, strict=False):
-                self._start(self._runs.run_of(request, slot))
-                begun += 1
+            await uninterrupted(self._claim_into(feed, free))
         finally:
             self._claiming.discard(claimed_all)
             claimed_all.set()
-            for slot in slots[begun:]:
+            for slot in free:
                 slot.release()
+
+    async def _claim_into(self, feed: _Feed, free: list[Slot]) -> None:
+        """Claim requests into these slots, and take those out of the list that are used."""
+        if not self._is_claiming:
+            return  # it became so while this waited for a slot
+        model, until = feed.served.model.name, self._leases.until()
+        claimed = await self._store.requests.claim(model, limit=len(free), lease_expires_at=until)
+        for request in claimed:
+            if self._is_claiming:
+                self._start(self._runs.run_of(request, free.pop(0)))
+            else:
+                await self._store.requests.requeue(request, is_counted=False)
 
     def _start(self, run: BackgroundRun) -> None:
         request = run.request
