@@ -43,16 +43,20 @@ FOREBAYS_OWN = """\
 | `completion_window` | names the window; on a batch line only the batch's own |
 | `completion_webhook` | called once when a background response ends, with what `GET` returns |
 | `webhook_token` | sent with that call as `Authorization: Bearer`; sealed, never shown again |
-| `session`, `group` | kept and shown; they have no effect yet |
+| `session`, `group` | names of your own; `GET /v1/responses` lists by them |
 | `review`, `on_late` | refused: not supported yet |
 
 | header | what it does |
 |---|---|
 | `X-Completion-Window` | names the window where a client cannot set metadata |
-| `Idempotency-Key`, `anthropic-idempotency-key` | honoured on every POST that creates something |
+| `Idempotency-Key`, `anthropic-idempotency-key` | honoured on every POST that creates something, \
+but for a project's key, where it is refused: what is shown once cannot be shown again |
 
-Answers carry what is Forebay's own under one key, `forebay`: `window`, `deadline_at`, `attempt`,
-`cost`, `window_missed`; models carry their aliases and prices there.
+Answers carry what is Forebay's own under one key, `forebay`: `window`, `cost` and
+`window_missed`, and in the background also `deadline_at`, `attempt` and `retry_of`; while a
+response waits, `position`, `expected_start_at` and `expected_at`; while it runs, `progress`.
+Batches carry `window`, `deadline_at` and `cost` there, models their aliases and prices, and a
+webhook endpoint that was disabled `disabled_at`.
 """
 
 APIS: dict[str, Parameters] = {

@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.api.conftest import Front
+from tests.api.conftest import MODEL, Front
 from tests.api.conversation_calls import ids, message
 from tests.api.idempotent_calls import once, second_key, spent
 
@@ -129,3 +129,23 @@ async def test_keys_of_others_are_not_met(front: Front) -> None:
         others = front.openai_as(secret)
         made.append((await others.conversations.create(extra_headers=once())).id)
     assert len(set(made)) == 3
+
+
+async def test_another_window_in_the_header_is_another_call(front: Front) -> None:
+    statuses = []
+    for window in ({}, {"X-Completion-Window": "standard"}, {"X-Completion-Window": "asap"}, {}):
+        answer = await front.http.post(
+            "/v1/responses", json={"model": MODEL, "input": "hi"}, headers=once() | window
+        )
+        statuses.append(answer.status_code)
+    assert statuses == [200, 400, 400, 200]
+
+
+async def test_the_same_window_in_the_header_is_the_same_call(front: Front) -> None:
+    made = [
+        await front.openai.responses.create(
+            model=MODEL, input="hi", extra_headers=once() | {"X-Completion-Window": "standard"}
+        )
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]

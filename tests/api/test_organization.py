@@ -47,3 +47,9 @@ async def test_a_key_needs_a_name(front: Front, body: dict[str, object]) -> None
     answer = await front.http.post(KEYS, json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "name"
+
+
+async def test_a_key_is_not_made_under_an_idempotency_key(front: Front) -> None:
+    answer = await front.http.post(KEYS, json={"name": "ci"}, headers={"Idempotency-Key": "once"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "Idempotency-Key")
+    assert '"ci"' not in (await front.http.get(KEYS)).text

@@ -69,7 +69,7 @@ async def test_a_stream_goes_on_after_a_cursor(front: Front) -> None:
         assert rest == whole[number + 1 :]
 
 
-@pytest.mark.parametrize("number", ["1000", "999999999999999999"])
+@pytest.mark.parametrize("number", ["1000", "999999999999999999", "1" + "0" * 5000])
 async def test_behind_the_end_there_is_nothing_but_the_end(front: Front, number: str) -> None:
     response_id = await streamed(front)
     await ended(front, response_id)
@@ -164,6 +164,9 @@ async def test_a_stream_that_is_kept_no_longer_is_refused(front: Front, settings
         ("starting_after=1", "starting_after"),
         ("stream=true&wait=1", "wait"),
         ("stream=perhaps", "stream"),
+        ("stream=true&stream=true", "stream"),
+        ("stream=true&starting_after=%D9%A3", "starting_after"),
+        ("straem=true", "straem"),
     ],
 )
 async def test_what_makes_no_sense_of_a_stream_is_refused(
@@ -172,6 +175,15 @@ async def test_what_makes_no_sense_of_a_stream_is_refused(
     response_id = await streamed(front)
     answer = await front.http.get(f"/v1/responses/{response_id}?{query}")
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+async def test_what_the_vendors_clients_send_is_taken(front: Front) -> None:
+    made = await say(front, "hi")
+    include: Any = ["reasoning.encrypted_content", "message.output_text.logprobs"]
+    found = await front.openai.responses.retrieve(
+        made, include=include, include_obfuscation=False, extra_query={"beta": "true", "wait": 1}
+    )
+    assert found.id == made
 
 
 async def test_another_project_is_told_the_same_as_of_an_unknown_stream(front: Front) -> None:

@@ -225,3 +225,11 @@ async def test_another_project_is_told_the_same_as_of_an_unknown_id(front: Front
             messages.append(refused.value.message.replace(response_id, "ID"))
         assert messages[0] == messages[1]
     assert await front.openai.responses.retrieve(made.id) == made
+
+
+async def test_what_is_incomplete_cannot_be_cancelled(front: Front, engine: ScriptedEngine) -> None:
+    engine.queue.append(says("cut", finish_reason="length"))
+    made = await front.openai.responses.create(model=MODEL, input="hi", background=True)
+    assert (await ended(front, made.id)).status == "incomplete"
+    with pytest.raises(openai.BadRequestError, match="Cannot cancel an incomplete response"):
+        await front.openai.responses.cancel(made.id)

@@ -10,16 +10,23 @@ from tests.api.conftest import MODEL, Front
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        "/v1/responses/resp_%00",
-        "/v1/batches/batch_%00",
-        "/v1/files/file-%00",
-        "/v1/files?after=%00",
-    ],
+    "path", ["/v1/responses/%00", "/v1/batches/batch_%00/cancel", "/v1/webhook_endpoints/%00"]
 )
 async def test_nothing_is_found_by_it(front: Front, path: str) -> None:
-    assert (await front.http.get(path)).status_code in (200, 400, 404)
+    for method in ("GET", "POST"):
+        answer = await front.http.request(method, path)
+        assert answer.status_code == 404
+        assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_no_page_follows_it(front: Front) -> None:
+    assert (await front.http.get("/v1/files?after=%00")).status_code in (200, 400)
+
+
+async def test_an_endpoints_name_does_not_take_it(front: Front) -> None:
+    body = {"name": "a\0b", "url": "https://example.com/", "event_types": ["batch.failed"]}
+    answer = await front.http.post("/v1/webhook_endpoints", json=body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "name")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from forebay.core.clock import SystemClock
+from forebay.lanes.webhook_desk import OLD_SECRET_S
 from forebay.settings import Settings
 from tests.api.conftest import MODEL, Front
 from tests.api.webhook_calls import PATH, asked, is_good, log_of, registered, unwrapped
@@ -116,6 +117,28 @@ async def test_an_old_secret_stays_good_only_on_request(front: Front, receiver: 
     assert verified == [[True, True, False], [False, False, True]]
 
 
+async def test_each_old_secret_stays_good_for_its_own_day(
+    front: Front, receiver: Receiver, clock: ManualClock
+) -> None:
+    made = [await registered(front, receiver.url)]
+    for _ in range(2):
+        clock.move(1)
+        made.append(
+            await front.openai.webhooks.rotate_secret(
+                made[0].id, keep_old_secret_active_for_24_hours=True
+            )
+        )
+    counts = []
+    for passed_s in (0, OLD_SECRET_S - 1, 1):
+        clock.move(passed_s)
+        await front.openai.webhooks.test(made[0].id, event_type="response.failed")
+        call = receiver.calls[-1]
+        counts.append(len(call.headers["webhook-signature"].split(" ")))
+    assert counts == [3, 2, 1]
+    first = receiver.calls[0]
+    assert [is_good(front, first, each.signing_secret) for each in made] == [True] * 3
+
+
 @pytest.mark.parametrize("status", [200, 500, 302])
 async def test_a_test_tells_the_status_and_stands_in_the_log(
     front: Front, receiver: Receiver, status: int
@@ -169,6 +192,8 @@ async def test_a_delivery_is_made_again_under_the_same_id(front: Front, receiver
     again = f"{PATH}/{made.id}/deliveries/{delivery['id']}/redeliver"
     disabled = await front.http.post(again)
     assert (disabled.status_code, disabled.headers["x-should-retry"]) == (409, "false")
+    with_key = await front.http.post(again, headers={"Idempotency-Key": "once"})
+    assert (with_key.status_code, with_key.json()["error"]["param"]) == (400, "Idempotency-Key")
     assert (await front.http.get(f"{PATH}/{made.id}")).json()["forebay"]["disabled_at"]
     await front.openai.webhooks.update(made.id, url=receiver.url)
     answer = await front.http.post(again)

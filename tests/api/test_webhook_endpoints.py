@@ -8,7 +8,9 @@ import openai
 import pytest
 
 from forebay.core.webhooks import EventType
+from forebay.lanes.webhook_desk import MAX_OLD_SECRETS, OLD_SECRET_S
 from tests.api.conftest import Front
+from tests.api.described import description_of
 from tests.api.webhook_calls import COMPLETED, PATH, registered
 from tests.fakes import ManualClock
 
@@ -100,3 +102,66 @@ async def test_a_rotation_needs_no_body(front: Front, content: bytes) -> None:
     made = await registered(front, "https://hooks.example.com/x")
     answer = await front.http.post(f"{PATH}/{made.id}/rotate_secret", content=content)
     assert answer.json()["signing_secret"] != made.signing_secret
+
+
+async def test_a_repeated_create_shows_the_secret_that_it_made_and_no_later_one(
+    front: Front,
+) -> None:
+    body = {"name": "n", "url": "https://example.com/", "event_types": COMPLETED}
+    headers = {"Idempotency-Key": "k"}
+    first = (await front.http.post(PATH, json=body, headers=headers)).json()
+    await front.openai.webhooks.update(first["id"], name="renamed")
+    renamed = (await front.http.post(PATH, json=body, headers=headers)).json()
+    assert renamed["signing_secret"] == first["signing_secret"]
+    rotated = await front.openai.webhooks.rotate_secret(first["id"])
+    again = (await front.http.post(PATH, json=body, headers=headers)).json()
+    assert "signing_secret" not in again
+    assert again["signing_secret_hint"] == rotated.signing_secret_hint
+    description = await description_of(front)
+    description.check(await front.http.post(PATH, json=body, headers=headers))
+
+
+async def test_so_many_old_secrets_are_kept_and_no_more(front: Front, clock: ManualClock) -> None:
+    made = await registered(front, "https://hooks.example.com/x")
+
+    async def rotated(**body: bool) -> int:
+        path = f"{PATH}/{made.id}/rotate_secret"
+        return (await front.http.post(path, json=body)).status_code
+
+    keeping = {"keep_old_secret_active_for_24_hours": True}
+    statuses = [await rotated(**keeping) for _ in range(MAX_OLD_SECRETS + 1)]
+    assert statuses == [200] * MAX_OLD_SECRETS + [409]
+    clock.move(OLD_SECRET_S)
+    assert await rotated(**keeping) == 200
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/ID/deliveries"])
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ("after=unknown", "after"),
+        ("after=%00", "after"),
+        ("limit=%D9%A3", "limit"),
+        ("limit=2&limit=3", "limit"),
+        ("order=asc", "order"),
+    ],
+)
+async def test_what_a_list_cannot_do_is_refused_by_name(
+    front: Front, path: str, query: str, param: str
+) -> None:
+    made = await registered(front, "https://hooks.example.com/x")
+    answer = await front.http.get(f"{path.replace('ID', made.id)}?{query}")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param), answer.text
+
+
+async def test_a_page_after_a_foreign_endpoint_is_as_after_one_that_never_was(
+    front: Front,
+) -> None:
+    made = await registered(front, "https://hooks.example.com/x")
+    bearer = {"authorization": f"Bearer {await front.key_of_another_project()}"}
+    said = []
+    for after in (made.id, "we_never"):
+        answer = await front.http.get(PATH, params={"after": after}, headers=bearer)
+        assert answer.status_code == 400
+        said.append(answer.text.replace(after, "ID"))
+    assert said[0] == said[1]

@@ -145,3 +145,29 @@ def test_the_banner_shows_how_to_begin_with_this_address(server: ServerProcess) 
     assert f"curl {server.address}/v1/chat/completions" in banner
     assert f'OpenAI(base_url="{server.address}/v1"' in banner
     assert f'Anthropic(base_url="{server.address}"' in banner
+
+
+def test_a_connection_that_is_refused_is_no_error_of_the_server(server: ServerProcess) -> None:
+    server.start()
+    host, port = server.address.removeprefix("http://").split(":")
+    handshake = "\r\n".join(
+        [
+            "GET /v1/responses HTTP/1.1",
+            f"Host: {host}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Authorization: Bearer nobody's",
+            *("", ""),
+        ]
+    )
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(handshake.encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"invalid_api_key" in answer
+    server.terminate()
+    assert server.wait() == 0
+    assert "ERROR" not in server.log_file.read_text()

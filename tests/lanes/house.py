@@ -124,7 +124,12 @@ class House:
         )
         outlook = Outlook(store.paces, clock=clock, progress=self.worker.progress)
         self.responses = StoredResponses(
-            self.admission, self.catalogue, self.contexts, outlook, store
+            self.admission,
+            self.catalogue,
+            self.contexts,
+            outlook,
+            store,
+            windows=(*DEFAULT_WINDOWS, HOUR),
         )
         self.shown_tokens = ShownTokens(
             self.admission, self.contexts, self.streams, store.ledger, clock=clock

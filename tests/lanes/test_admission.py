@@ -127,6 +127,21 @@ def test_only_background_calls_have_a_webhook_token(house: House) -> None:
     assert refused.value.param == "metadata.webhook_token"
 
 
+@pytest.mark.parametrize("token", ["", "ключ", "a\nb", "a\x7fb", "é"])
+def test_a_webhook_token_that_no_header_can_carry_is_refused(house: House, token: str) -> None:
+    metadata = {"completion_webhook": "https://example.com/", "webhook_token": token}
+    with pytest.raises(InvalidParameter) as refused:
+        admit(house, background=True, metadata=metadata)
+    assert refused.value.param == "metadata.webhook_token"
+    assert not token or token not in str(refused.value)
+
+
+def test_a_webhook_token_without_a_webhook_is_refused(house: House) -> None:
+    with pytest.raises(UnsupportedParameter) as refused:
+        admit(house, background=True, metadata={"webhook_token": "t"})
+    assert refused.value.param == "metadata.webhook_token"
+
+
 def test_tools_are_refused_by_a_model_that_takes_none(house: House) -> None:
     house.serve("plain", tool_calling=ToolCalling.NONE)
     with pytest.raises(UnsupportedParameter) as refused:

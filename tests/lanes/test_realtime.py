@@ -186,8 +186,15 @@ async def test_an_interactive_call_that_finds_no_slot_is_refused(house: House) -
 
 
 async def test_a_call_on_the_flex_tier_is_refused_like_an_interactive_one(house: House) -> None:
-    with await taken(house), pytest.raises(Overloaded):
-        await house.realtime().answer(house.admit(service_tier="flex"))
+    with await taken(house):
+        with pytest.raises(Overloaded, match=r"^Resource unavailable: ") as refused:
+            await house.realtime().answer(house.admit(service_tier="flex"))
+        with pytest.raises(Overloaded, match=r"^Resource unavailable: "):
+            await anext(house.realtime().stream(house.admit(service_tier="flex")))
+        with pytest.raises(Overloaded, match=r"^'tiny' is busy"):
+            await house.realtime().answer(house.admit())
+    assert (refused.value.code, refused.value.retry_after_s) == ("rate_limit_exceeded", 0.01)
+    assert await house.charges() == (0, 0)
 
 
 async def test_a_call_that_named_a_slower_window_is_held_then_timed_out(house: House) -> None:

@@ -10,8 +10,12 @@ import pytest
 
 from forebay.core.clock import after
 from forebay.core.errors import InvalidParameter, NotFound
+from forebay.core.windows import DEFAULT_WINDOWS
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.admission import Caller
+from forebay.lanes.catalogue import Catalogue
+from forebay.lanes.outlook import Outlook
+from forebay.lanes.stored_responses import StoredResponses
 from forebay.store.response_lists import Wanted
 from forebay.store.signals import Topic
 from tests.conftest import OTHER_PROJECT
@@ -171,15 +175,37 @@ async def test_a_model_may_be_looked_for_by_its_alias(house: House) -> None:
     assert (await listed(house, model="large"))["data"] == []
 
 
-@pytest.mark.parametrize(
-    ("wanted", "known"), [({"model": "nope"}, "'tiny'"), ({"window": "soon"}, "'standard'")]
-)
-async def test_a_value_that_nothing_has_is_refused_with_those_that_are_known(
-    house: House, wanted: dict[str, Any], known: str
+def restarted(house: House) -> StoredResponses:
+    """Return the stored responses of a new process, which no engine has told of its models yet."""
+    outlook = Outlook(house.store.paces, clock=house.clock, progress=lambda _: None)
+    return StoredResponses(
+        house.admission,
+        Catalogue(),
+        house.contexts,
+        outlook,
+        house.store,
+        windows=DEFAULT_WINDOWS,
+    )
+
+
+async def test_what_was_made_with_a_model_that_is_away_is_still_found(house: House) -> None:
+    request_id = await house.submit(store=True)
+    responses = restarted(house)
+    for wanted, found in (
+        (Wanted(model="tiny"), [request_id]),
+        (Wanted(window="standard"), [request_id]),
+        (Wanted(model="nope"), []),
+    ):
+        page = await responses.page(CALLER, wanted, after=None, limit=9, is_oldest_first=True)
+        assert [response["id"] for response in json.loads(page)["data"]] == found
+
+
+async def test_a_window_that_is_not_configured_is_refused_with_those_that_are(
+    house: House,
 ) -> None:
-    with pytest.raises(InvalidParameter, match=known) as refused:
-        await listed(house, **wanted)
-    assert refused.value.param in wanted
+    with pytest.raises(InvalidParameter, match="'standard', '24h', '1h'") as refused:
+        await listed(house, window="soon")
+    assert refused.value.param == "window"
 
 
 async def test_a_stream_whose_events_are_forgotten_is_refused(house: House) -> None:

@@ -271,7 +271,7 @@ async def test_an_endpoint_hears_of_a_request_that_was_not_to_be_kept(
     store: Store, clock: ManualClock
 ) -> None:
     await endpoint(store)
-    await ended(store, webhook_url=HOOK_URL, is_stored=False)
+    await ended(store, is_stored=False)
     await store.stored_requests.delete_unstored(finished_before=after(START, 99))
     clock.move(10)
     assert (await one_claimed(store)).endpoint_id == "we_1"

@@ -72,6 +72,7 @@ async def test_redelivery_owes_the_same_event_with_all_its_tries(
     assert await store.delivery_log.redeliver("we_1", first.id)
     again = await one_claimed(store)
     assert (again.event_id, again.failures, again.attempt) == (first.event_id, 0, 2)
+    assert (again.created_at, again.owed_at) == (first.created_at, clock.now())
     await store.deliveries.record(again, attempt(2), next_at=None)
     (delivery,) = await logged(store)
     assert delivery.status is DeliveryStatus.DELIVERED
@@ -114,6 +115,7 @@ async def test_a_test_stands_in_the_log_and_is_owed_no_more(store: Store) -> Non
             attempt=1,
             failures=0,
             created_at=START,
+            owed_at=START,
             url="https://hooks.example.com/",
         )
         await store.delivery_log.add_tested(tested, tried)

@@ -8,7 +8,15 @@ from forebay.core.webhooks import EventType
 from forebay.store.store import Store
 from tests.conftest import OTHER_PROJECT
 from tests.fakes import START, ManualClock
-from tests.store.webhooks import attempt, claim_all, ended, endpoint, logged, one_claimed
+from tests.store.webhooks import (
+    attempt,
+    claim_all,
+    ended,
+    endpoint,
+    logged,
+    one_claimed,
+    rotated,
+)
 
 TYPES = (EventType.RESPONSE_COMPLETED, EventType.BATCH_FAILED)
 NOTHING_NEW = {"name": None, "url": None, "event_types": None}
@@ -99,18 +107,27 @@ async def test_what_is_owed_follows_an_endpoint_that_moves(
 
 async def test_an_old_secret_is_kept_on_request_only(store: Store) -> None:
     await endpoint(store)
-    rotate = store.webhook_endpoints.rotate
-    kept = await rotate(
-        DEFAULT_PROJECT, "we_1", secret=b"new", secret_hint="h", keep_until=after(START, 9)
-    )
-    assert kept is not None
-    assert (kept.secret, kept.old_secret) == (b"new", b"sealed")
-    assert kept.old_secret_until == after(START, 9)
-    dropped = await rotate(
-        DEFAULT_PROJECT, "we_1", secret=b"newer", secret_hint="h", keep_until=None
-    )
-    assert dropped is not None
-    assert (dropped.secret, dropped.old_secret, dropped.old_secret_until) == (b"newer", None, None)
+    kept = await rotated(store, b"new", keep_until=after(START, 9))
+    assert (kept.secret, kept.rotated_at) == (b"new", START)
+    assert await store.webhook_endpoints.old_secrets("we_1") == (b"sealed",)
+    assert (await rotated(store, b"newer", keep_until=None)).secret == b"newer"
+    assert await store.webhook_endpoints.old_secrets("we_1") == ()
+
+
+async def test_each_old_secret_is_kept_until_its_own_time_is_over(
+    store: Store, clock: ManualClock
+) -> None:
+    await endpoint(store)
+    await ended(store)
+    for number in (1, 2):
+        await rotated(store, b"new %d" % number, keep_until=after(START, 10 * number))
+    clock.move(9.999)
+    delivery = await one_claimed(store)
+    assert (delivery.secret, delivery.old_secrets) == (b"new 2", (b"new 1", b"sealed"))
+    clock.move(0.001)
+    assert await store.webhook_endpoints.old_secrets("we_1") == (b"new 1",)
+    clock.move(10)
+    assert await store.webhook_endpoints.old_secrets("we_1") == ()
 
 
 async def test_a_deleted_endpoint_is_owed_nothing(store: Store, clock: ManualClock) -> None:

@@ -34,11 +34,11 @@ def test_old_deliveries_are_kept_with_what_they_were_about(tmp_path: Path) -> No
     connection.executescript(migrations[OLD])
     found = connection.execute(
         "SELECT id, event_id, event_type, subject_id, request_id, url, token, failures, "
-        "created_at, next_at, delivered_at FROM delivery ORDER BY id"
+        "created_at, owed_at, next_at, delivered_at FROM delivery ORDER BY id"
     ).fetchall()
     connection.close()
     about = ("response.failed", "resp_1", "resp_1")
     assert found == [
-        ("dlv_1", "evt_1", *about, "https://a/", b"\x01", 2, 7, 99, None),
-        ("dlv_2", "evt_2", *about, "https://b/", None, 1, 7, None, 8),
+        ("dlv_1", "evt_1", *about, "https://a/", b"\x01", 2, 7, 7, 99, None),
+        ("dlv_2", "evt_2", *about, "https://b/", None, 1, 7, 7, None, 8),
     ]

@@ -35,6 +35,15 @@ async def endpoint(store: Store, id: str = "we_1", **others: Any) -> WebhookEndp
     return made
 
 
+async def rotated(store: Store, secret: bytes, *, keep_until: Instant | None) -> WebhookEndpoint:
+    """Give the endpoint another secret."""
+    made = await store.webhook_endpoints.rotate(
+        DEFAULT_PROJECT, "we_1", secret=secret, secret_hint="h", keep_until=keep_until
+    )
+    assert made is not None
+    return made
+
+
 async def ended(store: Store, id: str = "resp_1", **others: Any) -> None:
     """End a background request well."""
     await enqueue(store, id, **others)

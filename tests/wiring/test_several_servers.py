@@ -98,10 +98,10 @@ async def test_servers_that_start_at_once_have_one_first_key(
 async def test_a_start_takes_no_lease_from_a_server_that_runs(settings: Settings) -> None:
     async with opened_store(settings) as store:
         until_then = after(SystemClock().now(), 60)
-        assert await store.duties.take(["any"], "one", until=until_then) == {"any"}
+        assert (await store.duties.take(["any"], "one", until=until_then)).held == {"any"}
         async with opened_store(settings) as other:
             assert other.is_shared
-            assert await other.duties.take(["any"], "two", until=until_then) == set()
+            assert (await other.duties.take(["any"], "two", until=until_then)).held == set()
 
 
 async def test_a_server_with_another_secret_does_not_start(

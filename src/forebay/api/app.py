@@ -27,7 +27,7 @@ from forebay.api.organization import organization_routes
 from forebay.api.repeats import Repeats
 from forebay.api.response_lists import response_list_routes
 from forebay.api.responses_socket import ResponsesSocket
-from forebay.api.routes import ErrorEdge, RequestIds, answer_nobody
+from forebay.api.routes import ErrorEdge, RequestIds, StrangePaths, answer_nobody
 from forebay.api.stored import stored_routes
 from forebay.api.stored_chats import stored_chat_routes
 from forebay.api.webhook_endpoints import webhook_routes
@@ -130,6 +130,7 @@ def build_app(rooms: Rooms) -> FrontDoor:
     )
     rest = Starlette(
         routes=[
+            StrangePaths(),
             # For the answer to a wrong method; POST never comes so far.
             *(Route(path, route, methods=["POST"]) for path, route in hot.items()),
             *response_list_routes(rooms.keys, rooms.stored_responses),

@@ -83,7 +83,8 @@ class CompactionRoute:
         content = await connection.body(self._limits)
         body = decode_object(content)
         connection.watch(is_streamed=False)
-        use = key_use(key, caller, PATH, content)
+        window = connection.header(b"x-completion-window")
+        use = key_use(key, caller, PATH, content, window=window)
         if use is None:
             compacted = await self._compact(connection, caller, body, self._new_id(PREFIX))
         else:

@@ -229,6 +229,6 @@ def _expires_after_s(fields: dict[str, str]) -> int | None:
         raise InvalidParameter("Supported values are: 'created_at'.", param="expires_after.anchor")
     if seconds is None:
         raise MissingParameter("expires_after.seconds")
-    if not seconds.isdecimal() or len(seconds) > MAX_DIGITS:
+    if not (seconds.isascii() and seconds.isdecimal()) or len(seconds) > MAX_DIGITS:
         raise InvalidParameter("Expected a number of seconds.", param="expires_after.seconds")
     return int(seconds)

@@ -27,26 +27,30 @@ def idempotency_key(headers: Headers) -> str | None:
     return None if found is None else _checked(found)
 
 
-def key_use(key: str | None, caller: Caller, route: str, body: bytes) -> KeyUse | None:
-    """Return the use that the caller makes of a key, if there is one, on the path `route`."""
+def key_use(
+    key: str | None, caller: Caller, route: str, body: bytes, *, window: str | None = None
+) -> KeyUse | None:
+    """Return the use that the caller makes of a key, if there is one, on the path `route`.
+
+    `window` is the one that a header names: it is a part of what is asked for.
+    """
     if key is None:
         return None
+    # No JSON has the byte that stands between them.
+    asked = body if window is None else body + b"\0" + window.encode()
     return KeyUse(
         project_id=caller.project_id,
         key_id=caller.key_id,
         route=route,
         idempotency_key=key,
-        fingerprint=hashlib.sha256(body).hexdigest(),
+        fingerprint=hashlib.sha256(asked).hexdigest(),
     )
 
 
-def refuse_idempotency_key(headers: Headers) -> None:
-    """Raise `UnsupportedParameter` for an idempotency key where many calls come under it."""
+def refuse_idempotency_key(headers: Headers, reason: str) -> None:
+    """Raise `UnsupportedParameter` for an idempotency key where none can be kept to."""
     if idempotency_key(headers) is not None:
-        raise UnsupportedParameter(
-            "Idempotency-Key",
-            "a key is for one call, and a connection carries many; send the call by POST",
-        )
+        raise UnsupportedParameter("Idempotency-Key", reason)
 
 
 def _checked(value: bytes) -> str:

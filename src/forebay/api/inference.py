@@ -73,7 +73,8 @@ class InferenceRoute:
         body = decode_object(content)
         if isinstance(self._dialect, MessagesDialect):
             self._dialect.check_version(body, connection.header(HEADER))
-        use = key_use(key, caller, self._path, content)
+        window = connection.header(b"x-completion-window")
+        use = key_use(key, caller, self._path, content, window=window)
         # Looked for first: what the call refers to may be gone by now.
         made_id = None if use is None else await self._idempotency.find(use)
         if made_id is not None:
@@ -85,7 +86,7 @@ class InferenceRoute:
             caller,
             context=await self._context(caller, body),
             request_id=connection.request_id,
-            header_window=connection.header(b"x-completion-window"),
+            header_window=window,
         )
         if use is None:
             await self._run(connection, accepted)

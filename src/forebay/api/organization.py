@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from forebay.api.body import BodyLimits
+from forebay.api.idempotency import refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.api.openapi.answers.models import NewProjectKey, ProjectKeyList
 from forebay.api.openapi.answers.shared import Deleted
@@ -20,7 +21,7 @@ from forebay.dialects.turn import JsonObject
 from forebay.store.projects import Projects
 
 KEYS = "/v1/organization/projects/{project_id}/api_keys"
-
+SHOWN_ONCE = "the value of a key is shown once, so no call can be answered with it again"
 
 OPERATIONS = (
     Operation(
@@ -64,6 +65,7 @@ def organization_routes(keys: KeyRing, projects: Projects, limits: BodyLimits) -
 
     async def create(request: Request) -> Response:
         keys.authenticate_admin(request.headers.raw)
+        refuse_idempotency_key(request.headers.raw, SHOWN_ONCE)
         name = (await json_body(request, limits)).get("name")
         if not isinstance(name, str) or not name:
             raise MissingParameter("name")

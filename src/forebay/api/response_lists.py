@@ -14,7 +14,7 @@ from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.responses import ResponsePage
 from forebay.api.openapi.operation import Answer, Group, Operation, Parameter
-from forebay.api.routes import flag_of, is_oldest_first, json_response, limit_of
+from forebay.api.routes import check_query, flag_of, is_oldest_first, json_response, limit_of
 from forebay.core.clock import Instant
 from forebay.core.errors import InvalidParameter
 from forebay.core.lanes import Lane
@@ -71,7 +71,7 @@ def response_list_routes(keys: KeyRing, responses: StoredResponses) -> list[Rout
 
     async def page(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        _check(request.query_params)
+        check_query(request, KNOWN)
         return json_response(
             await responses.page(
                 caller,
@@ -83,17 +83,6 @@ def response_list_routes(keys: KeyRing, responses: StoredResponses) -> list[Rout
         )
 
     return [Route(PATH, page, methods=["GET"])]
-
-
-def _check(query: QueryParams) -> None:
-    """Refuse what would be left out of account: a list that has too much is taken for a find."""
-    for name, value in query.multi_items():
-        if name not in KNOWN:
-            raise unknown_value(name, name, KNOWN)
-        if len(query.getlist(name)) > 1:
-            raise InvalidParameter(f"'{name}' is there more than once.", param=name)
-        if "\0" in value:
-            raise InvalidParameter(f"'{name}' holds a character that no text has.", param=name)
 
 
 def _wanted(request: Request) -> Wanted:

@@ -36,6 +36,7 @@ from forebay.lanes.realtime import Realtime
 MAX_AGE_S = 3600.0
 MAX_WAITING = 16
 CANCEL_AGAIN_S = 1.0
+ONE_CALL = "a key is for one call, and a connection carries many; send the call by POST"
 
 _ENDED_WELL = (b'{"type":"response.completed"', b'{"type":"response.incomplete"')
 
@@ -90,7 +91,7 @@ class ResponsesSocket:
         request_id = self.new_id("req_")
         try:
             self.keys.authenticate(scope["headers"])
-            refuse_idempotency_key(scope["headers"])
+            refuse_idempotency_key(scope["headers"], ONE_CALL)
         except ForebayError as error:
             await _deny(scope, send, error)
             return

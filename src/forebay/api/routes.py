@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forebay.api.body import BodyLimits, whole_body
@@ -19,6 +19,7 @@ from forebay.core.errors import ForebayError, InvalidParameter, MethodNotAllowed
 from forebay.core.ids import NewId
 from forebay.dialects.dialect import ErrorReply
 from forebay.dialects.errors import anthropic_error, openai_error
+from forebay.dialects.lists import unknown_value
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import decode_object, encode
 
@@ -103,6 +104,19 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted({method for route in fitting for method in route.methods or ()}))
 
 
+class StrangePaths(BaseRoute):
+    """The paths with the character U+0000: nothing is found there, whatever keeps what there is."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Take these paths."""
+        is_strange = scope["type"] == "http" and "\0" in scope["path"]
+        return (Match.FULL if is_strange else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raise what the router does for any other path that leads nowhere."""
+        raise HTTPException(404)
+
+
 async def answer_nobody(request: Request, _: Exception) -> Response:
     """Take note of a caller that left before its request was whole; this answer goes nowhere."""
     log.info("caller left", extra={"request_id": request.scope["forebay.request_id"]})
@@ -114,12 +128,29 @@ async def json_body(request: Request, limits: BodyLimits) -> JsonObject:
     return decode_object(await whole_body(request.headers.raw, request.receive, limits))
 
 
+def check_query(request: Request, known: Collection[str], *, many: Collection[str] = ()) -> None:
+    """Raise `InvalidParameter` for what would be left out of account.
+
+    That is a parameter that is not `known`, or is there twice and not one of `many`: a list that
+    has too much is taken for a find.
+    """
+    query = request.query_params
+    for name, value in query.multi_items():
+        if name not in known:
+            raise unknown_value(name, name, known)
+        if len(query.getlist(name)) > 1 and name not in many:
+            raise InvalidParameter(f"'{name}' is there more than once.", param=name)
+        if "\0" in value:
+            raise InvalidParameter(f"'{name}' holds a character that no text has.", param=name)
+
+
 def limit_of(request: Request, *, default: int, most: int) -> int:
     """Return the query's `limit`; raises `InvalidParameter` outside 1 to `most`."""
     text = request.query_params.get("limit")
     if text is None:
         return default
-    if not text.isdecimal() or len(text) > MAX_DIGITS or not 1 <= int(text) <= most:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+    if not is_number or not 1 <= int(text) <= most:
         raise InvalidParameter(f"'limit' must be a number from 1 to {most}.", param="limit")
     return int(text)
 

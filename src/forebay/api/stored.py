@@ -20,7 +20,14 @@ from forebay.api.openapi.answers.responses import ItemPage
 from forebay.api.openapi.answers.responses import Response as ResponseObject
 from forebay.api.openapi.answers.shared import Deleted
 from forebay.api.openapi.operation import Answer, Group, Operation, Parameter
-from forebay.api.routes import flag_of, included, is_oldest_first, json_response, limit_of
+from forebay.api.routes import (
+    check_query,
+    flag_of,
+    included,
+    is_oldest_first,
+    json_response,
+    limit_of,
+)
 from forebay.core.errors import (
     BodyTimedOut,
     BodyTooLarge,
@@ -44,7 +51,8 @@ MAX_WAIT_S = 600
 ID_PREFIX = "resp_"
 
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = re.compile(r"(-?)0*([0-9]+)")
+MAX_DIGITS = 18  # of a number that a database holds; no stream has so many events
 
 ONE = "/v1/responses/{id}"
 
@@ -69,6 +77,11 @@ OPERATIONS = (
                 "starting_after",
                 int,
                 "With `stream`: only events with a greater `sequence_number`.",
+            ),
+            Parameter(
+                "include_obfuscation",
+                bool,
+                "Named for the vendor's clients; no event is padded in any case.",
             ),
         ),
         answer=Answer(
@@ -128,6 +141,10 @@ OPERATIONS = (
     ),
 )
 
+# The vendor's clients repeat `include`, and some name the beta of an API in its query.
+MANY = ("include[]", "include")
+KNOWN = (*(parameter.name for parameter in OPERATIONS[0].parameters), "include", "beta")
+
 
 def stored_routes(
     keys: KeyRing,
@@ -140,6 +157,7 @@ def stored_routes(
 
     async def get(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
+        check_query(request, KNOWN, many=MANY)
         check_include(included(request))
         response_id, wait_s = request.path_params["id"], _wait_s(request)
         starting_after = _starting_after(request)
@@ -221,9 +239,11 @@ def _starting_after(request: Request) -> int | None:
     text = request.query_params.get("starting_after")
     if text is None:
         return None
-    if not _NUMBER.fullmatch(text):
+    number = _NUMBER.fullmatch(text)
+    if number is None:
         raise InvalidParameter("'starting_after' must be an integer.", param="starting_after")
-    return int(text)
+    sign, digits = number.groups()
+    return int(sign + (digits if len(digits) <= MAX_DIGITS else "9" * MAX_DIGITS))
 
 
 def _refuse_beside(request: Request, name: str, needed: str) -> None:

@@ -7,13 +7,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from forebay.api.body import BodyLimits, whole_body
-from forebay.api.idempotency import idempotency_key, key_use
+from forebay.api.idempotency import idempotency_key, key_use, refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.webhooks import (
     WebhookDelivery,
     WebhookDeliveryPage,
     WebhookEndpointDeleted,
+    WebhookEndpointMade,
     WebhookEndpointObject,
     WebhookEndpointPage,
     WebhookEndpointTest,
@@ -21,8 +22,8 @@ from forebay.api.openapi.answers.webhooks import (
     WebhookEventTypes,
 )
 from forebay.api.openapi.operation import Answer, Group, JsonBody, Operation
-from forebay.api.routes import json_body, json_response, limit_of
-from forebay.core.errors import Conflict, EndpointSilent, UnsupportedParameter
+from forebay.api.routes import check_query, json_body, json_response, limit_of
+from forebay.core.errors import Conflict, EndpointSilent
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.webhook_events import (
     EndpointBody,
@@ -33,7 +34,7 @@ from forebay.dialects.webhook_events import (
 from forebay.dialects.wire import decode_object
 from forebay.lanes.delivery_desk import DeliveryDesk
 from forebay.lanes.idempotency import Idempotency
-from forebay.lanes.webhook_desk import ENDPOINT, WebhookDesk
+from forebay.lanes.webhook_desk import ENDPOINT, MAX_OLD_SECRETS, WebhookDesk
 
 PATH = "/v1/webhook_endpoints"
 ONE = PATH + "/{id}"
@@ -42,6 +43,10 @@ TEST = ONE + "/test"
 DELIVERIES = ONE + "/deliveries"
 REDELIVER = DELIVERIES + "/{delivery_id}/redeliver"
 EVENT_TYPES = "/v1/webhook_event_types"
+
+NOTHING_MADE = "it is for calls that make an object"
+PAGING = (parameters.AFTER, parameters.limit(default=20, most=100))
+PAGING_NAMES = tuple(parameter.name for parameter in PAGING)
 
 OPERATIONS = (
     Operation(
@@ -59,14 +64,14 @@ OPERATIONS = (
             "url": "https://hooks.example.com/forebay",
             "event_types": ["response.completed", "response.failed"],
         },
-        answer=Answer(what="The endpoint with its secret.", shape=WebhookEndpointWithSecret),
+        answer=Answer(what="The endpoint with its secret.", shape=WebhookEndpointMade),
     ),
     Operation(
         method="GET",
         path=PATH,
         group=Group.WEBHOOKS,
         summary="List webhook endpoints, newest first",
-        parameters=(parameters.AFTER, parameters.limit(default=20, most=100)),
+        parameters=PAGING,
         answer=Answer(what="A page of endpoints.", shape=WebhookEndpointPage),
     ),
     Operation(
@@ -98,9 +103,11 @@ OPERATIONS = (
         path=ROTATE,
         group=Group.WEBHOOKS,
         summary="Give a webhook endpoint a new secret",
-        what="On request the old secret signs, too, for 24 hours.",
+        what="On request the old secret signs, too, for 24 hours, and so does each that was kept "
+        f"before, for its own; there may be {MAX_OLD_SECRETS}. Otherwise the new one signs alone.",
         body=JsonBody(RotationBody),
         answer=Answer(what="The endpoint with its secret.", shape=WebhookEndpointWithSecret),
+        raises=(Conflict,),
     ),
     Operation(
         method="POST",
@@ -124,7 +131,7 @@ OPERATIONS = (
         path=DELIVERIES,
         group=Group.WEBHOOKS,
         summary="List the deliveries to a webhook endpoint, newest first",
-        parameters=(parameters.AFTER, parameters.limit(default=20, most=100)),
+        parameters=PAGING,
         answer=Answer(what="A page of deliveries.", shape=WebhookDeliveryPage),
     ),
     Operation(
@@ -164,6 +171,7 @@ def webhook_routes(
 
     async def page(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
+        check_query(request, PAGING_NAMES)
         limit = limit_of(request, default=20, most=100)
         after = request.query_params.get("after")
         return json_response(await endpoints.page(caller, after=after, limit=limit))
@@ -197,13 +205,13 @@ def _secret_and_test_routes(
 ) -> list[Route]:
     async def rotate(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        _refuse_idempotency_key(request)
+        refuse_idempotency_key(request.headers.raw, NOTHING_MADE)
         body = await _body_or_none(request, limits)
         return json_response(await endpoints.rotate(caller, request.path_params["id"], body))
 
     async def test(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        _refuse_idempotency_key(request)
+        refuse_idempotency_key(request.headers.raw, NOTHING_MADE)
         body = await json_body(request, limits)
         return json_response(await endpoints.test(caller, request.path_params["id"], body))
 
@@ -221,6 +229,7 @@ def _secret_and_test_routes(
 def _delivery_routes(keys: KeyRing, deliveries: DeliveryDesk) -> list[Route]:
     async def page(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
+        check_query(request, PAGING_NAMES)
         return json_response(
             await deliveries.page(
                 caller,
@@ -232,6 +241,8 @@ def _delivery_routes(keys: KeyRing, deliveries: DeliveryDesk) -> list[Route]:
 
     async def redeliver(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
+        # Each call sends the event once more, and makes nothing that a key could stand for.
+        refuse_idempotency_key(request.headers.raw, NOTHING_MADE)
         path = request.path_params
         return json_response(await deliveries.redeliver(caller, path["id"], path["delivery_id"]))
 
@@ -239,11 +250,6 @@ def _delivery_routes(keys: KeyRing, deliveries: DeliveryDesk) -> list[Route]:
         Route(DELIVERIES, page, methods=["GET"]),
         Route(REDELIVER, redeliver, methods=["POST"]),
     ]
-
-
-def _refuse_idempotency_key(request: Request) -> None:
-    if idempotency_key(request.headers.raw) is not None:
-        raise UnsupportedParameter("Idempotency-Key", "it is for calls that make an object")
 
 
 async def _body_or_none(request: Request, limits: BodyLimits) -> JsonObject:

@@ -17,6 +17,7 @@ from rich.console import Console
 from forebay.cli.banner import show_banner
 from forebay.cli.logs import log_to_stderr
 from forebay.cli.options import ADDRESS_FILE
+from forebay.cli.web_sockets import RefusableWebSocket
 from forebay.cli.weights import embedded_weights
 from forebay.core.errors import ForebayError
 from forebay.settings import Settings
@@ -109,7 +110,7 @@ def _config(service: Service, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         service.app,
         http="httptools",
-        ws="websockets-sansio",
+        ws=RefusableWebSocket,
         ws_max_size=settings.max_body_bytes,
         lifespan="off",
         log_config=None,

@@ -32,8 +32,8 @@ class EventType(StrEnum):
 class WebhookEndpoint:
     """A URL that a project wants to be called with events of these types.
 
-    `secret` and `old_secret` are sealed; the old one signs, too, until `old_secret_until`. A
-    disabled endpoint is told of nothing: it answered that it is gone.
+    `secret` is sealed; it is the first one unless there is a `rotated_at`. A disabled endpoint is
+    told of nothing: it answered that it is gone.
     """
 
     id: str
@@ -43,8 +43,7 @@ class WebhookEndpoint:
     event_types: tuple[EventType, ...]
     secret: bytes
     secret_hint: str
-    old_secret: bytes | None
-    old_secret_until: Instant | None
+    rotated_at: Instant | None
     created_at: Instant
     updated_at: Instant
     disabled_at: Instant | None

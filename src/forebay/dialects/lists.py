@@ -31,10 +31,15 @@ def page_of(
     if after is not None:
         ids = [entry["id"] for entry in ordered]
         if after not in ids:
-            raise InvalidParameter(f"No item with id '{after}' is in this list.", param="after")
+            raise not_in_list("item", after)
         begin = ids.index(after) + 1
     page = ordered[begin : begin + limit]
     return list_object(page, has_more=len(ordered) > begin + limit)
+
+
+def not_in_list(what: str, after: str) -> InvalidParameter:
+    """Return the error for a page that is to begin after what the list does not have."""
+    return InvalidParameter(f"No {what} with id '{after}' is in this list.", param="after")
 
 
 def unknown_value(param: str, value: str, known: Iterable[str]) -> InvalidParameter:

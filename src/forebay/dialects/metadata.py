@@ -75,7 +75,10 @@ def check_pair(key: str, value: object) -> None:
 
 
 def refuse_reserved(metadata: Mapping[str, str], *, is_background: bool) -> None:
-    """Raise `UnsupportedParameter` for a reserved key that would have no effect here."""
+    """Raise `UnsupportedParameter` for a reserved key that would have no effect here.
+
+    Raises `InvalidParameter` for a `webhook_token` that could not be sent.
+    """
     for key in _UNSUPPORTED:
         if key in metadata:
             raise UnsupportedParameter(f"metadata.{key}")
@@ -83,6 +86,8 @@ def refuse_reserved(metadata: Mapping[str, str], *, is_background: bool) -> None
         if key in metadata:
             reason = "only background responses call a webhook"
             raise UnsupportedParameter(f"metadata.{key}", reason)
+    if "webhook_token" in metadata:
+        _check_token(metadata["webhook_token"], has_webhook="completion_webhook" in metadata)
 
 
 def refuse_reserved_of_batch(metadata: Mapping[str, str], *, window: str) -> None:
@@ -94,6 +99,18 @@ def refuse_reserved_of_batch(metadata: Mapping[str, str], *, window: str) -> Non
     if metadata.get("completion_window", window) != window:
         raise UnsupportedParameter(
             "metadata.completion_window", f"the 'completion_window' of the batch is '{window}'"
+        )
+
+
+def _check_token(token: str, *, has_webhook: bool) -> None:
+    param = "metadata.webhook_token"
+    if not has_webhook:
+        raise UnsupportedParameter(param, "there is no 'metadata.completion_webhook' to send it to")
+    # What is wrong is not repeated: it is a secret.
+    if not token or not (token.isascii() and token.isprintable()):
+        raise InvalidParameter(
+            f"Invalid '{param}': a header can carry printable ASCII characters only, at least one.",
+            param=param,
         )
 
 

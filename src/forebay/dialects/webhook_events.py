@@ -16,7 +16,8 @@ from forebay.core.webhooks import Attempt, EventType, LoggedDelivery, WebhookEnd
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode, read
 
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
+# No database takes the character U+0000.
+Name = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
 
 class EndpointBody(msgspec.Struct):

@@ -157,7 +157,8 @@ class Background:
             return answer
         ended = await found(self._store, caller, request_id)
         if ended.status is not RequestStatus.CANCELLED:
-            raise RequestRejected(f"Cannot cancel a {ended.status.value} response.")
+            article = "an" if ended.status is RequestStatus.INCOMPLETE else "a"
+            raise RequestRejected(f"Cannot cancel {article} {ended.status.value} response.")
         assert ended.answer is not None
         return ended.answer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forebay.core.errors import Conflict, NotFound
 from forebay.core.webhooks import LoggedDelivery, WebhookEndpoint
-from forebay.dialects.lists import list_object
+from forebay.dialects.lists import list_object, not_in_list
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.webhook_events import delivery_object
 from forebay.lanes.admission import Caller
@@ -24,14 +24,22 @@ class DeliveryDesk:
     async def page(
         self, caller: Caller, endpoint_id: str, *, after: str | None, limit: int
     ) -> JsonObject:
-        """Return a page of the endpoint's deliveries, newest first."""
+        """Return a page of the endpoint's deliveries, newest first.
+
+        Raises `InvalidParameter` for an `after` that is not one of them.
+        """
         await self._find(caller, endpoint_id)
+        if after is not None and await self._log.get(endpoint_id, after) is None:
+            raise not_in_list("webhook delivery", after)
         found = await self._log.page(endpoint_id, after=after, limit=limit + 1)
         shown = [delivery_object(delivery) for delivery in found[:limit]]
         return list_object(shown, has_more=len(found) > limit)
 
     async def redeliver(self, caller: Caller, endpoint_id: str, delivery_id: str) -> JsonObject:
-        """Owe a delivery anew, from now on; raises `Conflict` when it cannot be made now."""
+        """Owe a delivery anew, from now on; raises `Conflict` when it cannot be made now.
+
+        Not idempotent: one that has arrived meanwhile is sent once more.
+        """
         endpoint = await self._find(caller, endpoint_id)
         await self._delivery(endpoint_id, delivery_id)
         if endpoint.disabled_at is not None:

@@ -60,15 +60,15 @@ class Idempotency:
     async def find(self, use: KeyUse) -> str | None:
         """Return the id of what the key has made, or None when the key is free.
 
-        Raises `IdempotencyKeySpent` for another body, and `StillRunning` while it is being made.
+        Raises `IdempotencyKeySpent` for another call, and `StillRunning` while it is being made.
         """
         reservation = await self._reservations.get(use)
         if reservation is None:
             return None
         if reservation.fingerprint != use.fingerprint:
             raise IdempotencyKeySpent(
-                "This idempotency key was used with another body before: take a new key for a new "
-                "call."
+                "This idempotency key was used with another body or window before: take a new key "
+                "for a new call."
             )
         if not reservation.is_made:
             raise StillRunning("A call with this idempotency key is still running.")

@@ -230,8 +230,13 @@ class Realtime:
         """Return what the caller is told when the wait for a slot was too long.
 
         A response that is to be stored goes on in the background, and its caller is told the id.
+        The flex tier has OpenAI's words for it.
         """
-        if not isinstance(error, Overloaded) or not _is_held(accepted):
+        if not isinstance(error, Overloaded):
+            return error
+        if _is_flex(accepted):
+            return Overloaded(f"Resource unavailable: {error}", retry_after_s=error.retry_after_s)
+        if not _is_held(accepted):
             return error
         told = f"the turn did not start within {self._sync_timeout_s:g} s"
         if _can_go_on(accepted):
@@ -247,5 +252,8 @@ def _can_go_on(accepted: Accepted) -> bool:
 
 
 def _is_held(accepted: Accepted) -> bool:
-    is_flex = accepted.call.wishes.service_tier == "flex"
-    return accepted.window.band is not Band.INTERACTIVE and not is_flex
+    return accepted.window.band is not Band.INTERACTIVE and not _is_flex(accepted)
+
+
+def _is_flex(accepted: Accepted) -> bool:
+    return accepted.call.wishes.service_tier == "flex"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
 
 from forebay.core.errors import InvalidParameter, NotFound, RequestRejected
+from forebay.core.windows import CompletionWindow
 from forebay.dialects.dialect import DialectName
-from forebay.dialects.lists import unknown_value
+from forebay.dialects.lists import not_in_list, unknown_value
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Admission, Caller
@@ -36,12 +38,15 @@ class StoredResponses:
         contexts: Contexts,
         outlook: Outlook,
         store: Store,
+        *,
+        windows: Sequence[CompletionWindow],
     ) -> None:
         self._admission = admission
         self._catalogue = catalogue
         self._contexts = contexts
         self._outlook = outlook
         self._store = store
+        self._windows = tuple(window.name for window in windows)
 
     async def get(self, caller: Caller, request_id: str, *, wait_s: float = 0.0) -> bytes:
         """Return the response as JSON: byte for byte the same once it has ended.
@@ -65,8 +70,8 @@ class StoredResponses:
     ) -> bytes:
         """Return a page of the responses that are wanted, each as `get` shows it.
 
-        Raises `InvalidParameter` for a model or window that nobody offers, and for an `after` that
-        was never there.
+        Raises `InvalidParameter` for a window that is not configured, and for an `after` that was
+        never there.
         """
         wanted = self._checked(wanted)
         ids = await self._store.response_lists.page(
@@ -77,7 +82,8 @@ class StoredResponses:
             is_oldest_first=is_oldest_first,
         )
         if ids is None:
-            raise InvalidParameter(f"No response with id '{after}' is in this list.", param="after")
+            assert after is not None, "only that can be missing"
+            raise not_in_list("response", after)
         shown: dict[str, bytes] = {}
         # One after the other: what was asked, which is read along, may be large.
         for response_id in ids[:limit]:
@@ -140,16 +146,11 @@ class StoredResponses:
 
     def _checked(self, wanted: Wanted) -> Wanted:
         """Return what is wanted with the model's own name in the place of an alias."""
-        served = self._catalogue.all()
-        windows = dict.fromkeys(window.name for each in served for window in each.model.windows)
-        if wanted.window is not None and wanted.window not in windows:
-            raise unknown_value("window", wanted.window, windows)
-        if wanted.model is None:
-            return wanted
-        found_model = self._catalogue.get(wanted.model)
-        if found_model is None:
-            raise unknown_value("model", wanted.model, [each.model.name for each in served])
-        return replace(wanted, model=found_model.model.name)
+        if wanted.window is not None and wanted.window not in self._windows:
+            raise unknown_value("window", wanted.window, self._windows)
+        # A model that is not served now may have been when responses were made with it.
+        served = None if wanted.model is None else self._catalogue.get(wanted.model)
+        return wanted if served is None else replace(wanted, model=served.model.name)
 
 
 async def found(store: Store, caller: Caller, request_id: str) -> RequestRecord:

@@ -143,7 +143,8 @@ class WebhookCalls:
             subject_id=delivery.subject_id,
             created_at=delivery.created_at,
         )
-        secrets = [self._seal.open(sealed) for sealed in _good_secrets(delivery, now)]
+        assert delivery.secret is not None, "every endpoint has one"
+        secrets = [self._seal.open(sealed) for sealed in (delivery.secret, *delivery.old_secrets)]
         return headers | signed_headers(delivery.event_id, body, now=now, secrets=secrets), body
 
     def _open(self) -> aiohttp.ClientSession:
@@ -163,12 +164,3 @@ class WebhookCalls:
                 trust_env=False,  # a proxy would resolve names past the guard
             )
         return self._session
-
-
-def _good_secrets(delivery: Delivery, now: Instant) -> list[bytes]:
-    """Return the sealed secrets that sign now: the new one first."""
-    good = [] if delivery.secret is None else [delivery.secret]
-    until = delivery.old_secret_until
-    if delivery.old_secret is not None and until is not None and now < until:
-        good.append(delivery.old_secret)
-    return good

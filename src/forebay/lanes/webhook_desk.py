@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forebay.core.clock import Clock, after
-from forebay.core.errors import EndpointSilent, NotFound, RequestRejected
+from forebay.core.errors import Conflict, EndpointSilent, NotFound, RequestRejected
 from forebay.core.ids import NewId
 from forebay.core.webhooks import EventType, WebhookEndpoint, receiver_of
-from forebay.dialects.lists import list_object
+from forebay.dialects.lists import list_object, not_in_list
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.webhook_events import (
     deleted_object,
@@ -35,6 +35,7 @@ from forebay.store.store import Store
 
 MAX_ENDPOINTS = 50  # in a project: each of them costs a row at the end of each response
 OLD_SECRET_S = 24 * 3600.0
+MAX_OLD_SECRETS = 8  # each is a signature in the headers of every call
 ENDPOINT = "we_"
 
 
@@ -82,16 +83,27 @@ class WebhookDesk:
         return endpoint_object(endpoint, secret=secret)
 
     async def created(self, caller: Caller, endpoint_id: str) -> JsonObject:
-        """Return what `create` did, to the caller who sent that call again."""
+        """Return what `create` did, to the caller who sent that call again.
+
+        A secret that was put in the place of the one it made is not shown.
+        """
         endpoint = await self._find(caller, endpoint_id)
-        return endpoint_object(endpoint, secret=self._seal.open(endpoint.secret))
+        is_its_own = endpoint.rotated_at is None
+        return endpoint_object(
+            endpoint, secret=self._seal.open(endpoint.secret) if is_its_own else None
+        )
 
     async def get(self, caller: Caller, endpoint_id: str) -> JsonObject:
         """Return the endpoint without its secret."""
         return endpoint_object(await self._find(caller, endpoint_id))
 
     async def page(self, caller: Caller, *, after: str | None, limit: int) -> JsonObject:
-        """Return a page of the project's endpoints, newest first."""
+        """Return a page of the project's endpoints, newest first.
+
+        Raises `InvalidParameter` for an `after` that is not one of them.
+        """
+        if after is not None and await self._endpoints.get(caller.project_id, after) is None:
+            raise not_in_list("webhook endpoint", after)
         found = await self._endpoints.page(caller.project_id, after=after, limit=limit + 1)
         shown = [endpoint_object(endpoint) for endpoint in found[:limit]]
         return list_object(shown, has_more=len(found) > limit)
@@ -111,8 +123,14 @@ class WebhookDesk:
         return endpoint_object(_known(updated, endpoint_id))
 
     async def rotate(self, caller: Caller, endpoint_id: str, body: JsonObject) -> JsonObject:
-        """Give the endpoint a new secret and return it with that; the old one may stay a day."""
+        """Give the endpoint a new secret and return it with that; old ones may stay a day each.
+
+        Raises `Conflict` when so many sign already that no more can be kept.
+        """
         keeps_old, now = parse_rotation(body), self._clock.now()
+        await self._find(caller, endpoint_id)
+        if keeps_old and len(await self._endpoints.old_secrets(endpoint_id)) >= MAX_OLD_SECRETS:
+            raise Conflict(f"The endpoint has {MAX_OLD_SECRETS} old secrets that still sign.")
         secret = self._new_secret()
         rotated = await self._endpoints.rotate(
             caller.project_id,
@@ -135,7 +153,7 @@ class WebhookDesk:
         The call stands in the log of deliveries.
         """
         event_type = parse_test(body)
-        delivery = self._sample(await self._find(caller, endpoint_id), event_type)
+        delivery = await self._sample(await self._find(caller, endpoint_id), event_type)
         tried = await self._calls.make(delivery)
         await self._log.add_tested(delivery, tried.attempt)
         if tried.attempt.status_code is None:
@@ -146,8 +164,9 @@ class WebhookDesk:
         """Return every type of event that endpoints may be told of."""
         return event_types_object()
 
-    def _sample(self, endpoint: WebhookEndpoint, event_type: EventType) -> Delivery:
+    async def _sample(self, endpoint: WebhookEndpoint, event_type: EventType) -> Delivery:
         prefix = "batch_" if event_type.value.startswith("batch.") else "resp_"
+        now = self._clock.now()
         return Delivery(
             id=self._new_id("dlv_"),
             event_id=self._new_id("evt_"),
@@ -157,11 +176,11 @@ class WebhookDesk:
             receiver=receiver_of(endpoint.url),
             attempt=1,
             failures=0,
-            created_at=self._clock.now(),
+            created_at=now,
+            owed_at=now,
             url=endpoint.url,
             secret=endpoint.secret,
-            old_secret=endpoint.old_secret,
-            old_secret_until=endpoint.old_secret_until,
+            old_secrets=await self._endpoints.old_secrets(endpoint.id),
         )
 
     async def _find(self, caller: Caller, endpoint_id: str) -> WebhookEndpoint:

@@ -19,29 +19,40 @@ ENDPOINT_PAUSES_S = (
     20 * 3600.0,
     24 * 3600.0,
 )
-"""Those that Standard Webhooks suggests: with the spread some 72 hours in all."""
+"""Those that Standard Webhooks suggests; no try is later than `MAX_ENDPOINT_S`."""
 
 REQUEST_PAUSES_S = (5.0, 30.0, 120.0)
 """For the webhook that a request itself names: tried once, and three times more."""
 
 SPREAD = 0.1  # so much of a pause is left to chance
+MAX_ENDPOINT_S = 72 * 3600.0  # from the event, or from the wish to have it again, to the last try
 MAX_ENDPOINT_WISH_S = 24 * 3600.0
 MAX_REQUEST_WISH_S = 3600.0
 
 
 def pause_s(
-    *, is_endpoint: bool, failures: int, wish_s: float | None, chance: Chance
+    *,
+    is_endpoint: bool,
+    failures: int,
+    wish_s: float | None,
+    chance: Chance,
+    passed_s: float,
 ) -> float | None:
     """Return the pause after that many failed tries (from 1), or None to give up.
 
-    A receiver may wish for a longer pause than ours, in limits, not for a shorter one.
+    A receiver may wish for a longer pause than ours, in limits, not for a shorter one. The pause
+    before an endpoint's last try is cut to its end; `passed_s` is how long it has been tried.
     """
     pauses_s = ENDPOINT_PAUSES_S if is_endpoint else REQUEST_PAUSES_S
     if failures > len(pauses_s):
         return None
     longest_s = MAX_ENDPOINT_WISH_S if is_endpoint else MAX_REQUEST_WISH_S
     spread_s = pauses_s[failures - 1] * (1 - SPREAD * chance())
-    return max(spread_s, min(wish_s or 0.0, longest_s))
+    pause = max(spread_s, min(wish_s or 0.0, longest_s))
+    if not is_endpoint:
+        return pause
+    left_s = MAX_ENDPOINT_S - passed_s
+    return min(pause, left_s) if left_s > 0 else None
 
 
 def wished_pause_s(retry_after: str | None, *, now: Instant) -> float | None:

@@ -132,13 +132,15 @@ class Webhooks:
         is_endpoint = delivery.endpoint_id is not None
         if delivery.disabled_at is not None:
             return None
+        now = self._clock.now()
         pause = pause_s(
             is_endpoint=is_endpoint,
             failures=delivery.failures + 1,
             wish_s=tried.wish_s,
             chance=self._chance,
+            passed_s=(now - delivery.owed_at) / 1000,
         )
-        return None if pause is None else after(self._clock.now(), pause)
+        return None if pause is None else after(now, pause)
 
     def _end(self, claim: Claimed, tried: Tried | None) -> None:
         paused_until: Instant | None = None

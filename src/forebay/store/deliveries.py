@@ -32,7 +32,8 @@ class Claimed:
 class Delivery:
     """One call to make. Tokens and secrets are sealed.
 
-    An endpoint's call has its secrets, any other one the `answer` that is its body.
+    An endpoint's call has its secrets, any other one the `answer` that is its body. It is tried
+    for as long after `owed_at` as it may be: that is its creation, or the last wish for it.
     """
 
     id: str
@@ -44,12 +45,12 @@ class Delivery:
     attempt: int
     failures: int
     created_at: Instant
+    owed_at: Instant
     url: str
     token: bytes | None = None
     answer: bytes | None = None
     secret: bytes | None = None
-    old_secret: bytes | None = None
-    old_secret_until: Instant | None = None
+    old_secrets: tuple[bytes, ...] = ()
     disabled_at: Instant | None = None
 
 
@@ -109,9 +110,12 @@ class Deliveries:
     async def load(self, claimed: Claimed) -> Delivery | None:
         """Return what is to be called; None when the claim is lost, or nobody wants it any more."""
         rows = await self._database.read(
-            "get_claimed_delivery", id=claimed.id, attempt=claimed.attempt
+            "get_claimed_delivery", id=claimed.id, attempt=claimed.attempt, now=self._clock.now()
         )
-        return record(rows[0], Delivery) if rows else None
+        if not rows:
+            return None
+        old_secrets = [row["old_secret"] for row in rows if row["old_secret"] is not None]
+        return record({**rows[0], "old_secrets": old_secrets}, Delivery)
 
     async def record(
         self,

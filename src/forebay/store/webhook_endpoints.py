@@ -10,6 +10,8 @@ from forebay.dialects.wire import encode
 from forebay.store.database import Database, Operation, Row, Tx
 from forebay.store.records import record
 
+LATEST = Instant(2**62)
+
 
 class WebhookEndpoints:
     """The webhook endpoints in a database."""
@@ -116,22 +118,34 @@ class WebhookEndpoints:
     ) -> WebhookEndpoint | None:
         """Put a new secret in the place of the old, which signs, too, until `keep_until`.
 
-        Returns None if there is no such endpoint.
+        Those that were kept before sign until their own time is over; without `keep_until` the new
+        one signs alone. Returns None if there is no such endpoint.
         """
         now = self._clock.now()
 
         async def rotate(tx: Tx) -> list[Row]:
+            rows = await tx.run("begin_rotation", id=endpoint_id, project_id=project_id, now=now)
+            if not rows:
+                return []
+            over = LATEST if keep_until is None else now
+            await tx.run("forget_old_secrets", endpoint_id=endpoint_id, until=over)
+            if keep_until is not None:
+                old = rows[0]["secret"]
+                await tx.run(
+                    "add_old_secret", endpoint_id=endpoint_id, secret=old, until=keep_until
+                )
             return await tx.run(
-                "rotate_webhook_secret",
-                id=endpoint_id,
-                project_id=project_id,
-                secret=secret,
-                secret_hint=secret_hint,
-                keep_until=keep_until,
-                now=now,
+                "rotate_webhook_secret", id=endpoint_id, secret=secret, secret_hint=secret_hint
             )
 
         return _first(await self._database.write(rotate))
+
+    async def old_secrets(self, endpoint_id: str) -> tuple[bytes, ...]:
+        """Return the old secrets of an endpoint that still sign, the newest first."""
+        rows = await self._database.read(
+            "list_old_secrets", endpoint_id=endpoint_id, now=self._clock.now()
+        )
+        return tuple(secret for row in rows if isinstance(secret := row["secret"], bytes))
 
     async def delete(self, project_id: str, endpoint_id: str) -> bool:
         """Forget an endpoint with all its deliveries; returns False if there is no such one."""

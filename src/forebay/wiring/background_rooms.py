@@ -25,6 +25,7 @@ from forebay.scheduler.dispatcher import Dispatcher
 from forebay.settings import Settings
 from forebay.store.store import Store
 from forebay.wiring.doors import Doors
+from forebay.wiring.models import windows_of
 
 
 class BackgroundRooms:
@@ -79,7 +80,12 @@ class BackgroundRooms:
         """What callers do with responses that they come back to."""
         outlook = Outlook(self._store.paces, clock=self._doors.clock, progress=self.worker.progress)
         return StoredResponses(
-            self._admission, self._catalogue, self._contexts, outlook, self._store
+            self._admission,
+            self._catalogue,
+            self._contexts,
+            outlook,
+            self._store,
+            windows=windows_of(self._settings),
         )
 
     @cached_property

@@ -31,7 +31,8 @@ IDEMPOTENCY_KEY = Parameter(
     Annotated[str, Meta(min_length=1, max_length=255, pattern="^[ -~]+$")],
     "Sent again with the same key and body within a day, the call makes nothing new and costs "
     "nothing: it is answered with what the first one made. While that still runs the answer is a "
-    "409. With another body it is refused. Also taken as `anthropic-idempotency-key`.",
+    "409. With another body, or another `X-Completion-Window`, it is refused. Also taken as "
+    "`anthropic-idempotency-key`.",
     is_header=True,
 )
 

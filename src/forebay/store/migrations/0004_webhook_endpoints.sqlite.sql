@@ -7,17 +7,23 @@ CREATE TABLE webhook_endpoint (
     url TEXT NOT NULL,
     receiver TEXT NOT NULL, -- the host and port of the URL
     event_types TEXT NOT NULL, -- a JSON list of strings
-    secret BLOB NOT NULL, -- sealed with the server's secret, and so is the old one
+    secret BLOB NOT NULL, -- sealed with the server's secret
     secret_hint TEXT NOT NULL,
-    old_secret BLOB, -- signs, too, until the instant below
-    old_secret_until INTEGER,
+    rotated_at INTEGER, -- null: the secret is the first one
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    disabled_at INTEGER, -- it answered that it is gone
-    CHECK ((old_secret IS NULL) = (old_secret_until IS NULL))
+    disabled_at INTEGER -- it answered that it is gone
 ) STRICT;
 
 CREATE INDEX webhook_endpoint_listing ON webhook_endpoint (project_id, id);
+
+-- The secrets that were replaced and sign, too, each until its time is over.
+CREATE TABLE webhook_old_secret (
+    endpoint_id TEXT NOT NULL REFERENCES webhook_endpoint (id) ON DELETE CASCADE,
+    secret BLOB NOT NULL, -- sealed
+    until_at INTEGER NOT NULL,
+    PRIMARY KEY (endpoint_id, secret)
+) STRICT, WITHOUT ROWID;
 
 ALTER TABLE delivery RENAME TO old_delivery;
 
@@ -36,6 +42,7 @@ CREATE TABLE delivery (
     failures INTEGER NOT NULL DEFAULT 0, -- tries that were recorded and failed
     is_leased INTEGER NOT NULL DEFAULT 0 CHECK (is_leased IN (0, 1)), -- 1: until next_at
     created_at INTEGER NOT NULL,
+    owed_at INTEGER NOT NULL, -- since when it is tried: its creation, or the last redelivery
     next_at INTEGER, -- null once delivered or given up
     delivered_at INTEGER,
     CHECK ((endpoint_id IS NULL) = (request_id IS NOT NULL)),
@@ -46,12 +53,12 @@ CREATE TABLE delivery (
 
 INSERT INTO delivery (
     id, event_id, event_type, subject_id, request_id, url, token, receiver, attempt, failures,
-    created_at, next_at, delivered_at
+    created_at, owed_at, next_at, delivered_at
 )
 SELECT
     old.id, 'evt_' || substr(old.id, 5), 'response.' || request.status, old.request_id,
     old.request_id, old.url, old.token, old.url, old.attempt, old.attempt,
-    request.finished_at, old.next_at, old.delivered_at
+    request.finished_at, request.finished_at, old.next_at, old.delivered_at
 FROM old_delivery AS old JOIN request ON request.id = old.request_id;
 
 DROP TABLE old_delivery;

@@ -13,10 +13,10 @@ ORDER BY id FOR KEY SHARE;
 -- name: enqueue_delivery
 INSERT INTO delivery (
     id, event_id, event_type, subject_id, request_id, endpoint_id, url, token, receiver,
-    created_at, next_at
+    created_at, owed_at, next_at
 ) VALUES (
     :id, :event_id, :event_type, :subject_id, :request_id, :endpoint_id, :url, :token, :receiver,
-    :created_at, :created_at
+    :created_at, :created_at, :created_at
 );
 
 -- name: list_due_receivers
@@ -64,17 +64,20 @@ WHERE id = ANY (ARRAY(
 RETURNING id, attempt, receiver;
 
 -- name: get_claimed_delivery
--- The endpoint as it is now: it may have moved, or have another secret.
+-- The endpoint as it is now: it may have moved, or have another secret. A row for each old secret
+-- that still signs, the newest first.
 SELECT
     delivery.id, delivery.event_id, delivery.event_type, delivery.subject_id,
     delivery.endpoint_id, delivery.receiver, delivery.attempt, delivery.failures,
-    delivery.created_at, delivery.token, COALESCE(delivery.url, endpoint.url) AS url,
-    endpoint.secret, endpoint.old_secret, endpoint.old_secret_until, endpoint.disabled_at,
-    request.answer
+    delivery.created_at, delivery.owed_at, delivery.token,
+    COALESCE(delivery.url, endpoint.url) AS url, endpoint.secret, endpoint.disabled_at,
+    old.secret AS old_secret, request.answer
 FROM delivery
 LEFT JOIN webhook_endpoint AS endpoint ON endpoint.id = delivery.endpoint_id
+LEFT JOIN webhook_old_secret AS old ON old.endpoint_id = endpoint.id AND old.until_at > :now
 LEFT JOIN request ON request.id = delivery.request_id
-WHERE delivery.id = :id AND delivery.attempt = :attempt AND delivery.is_leased = 1;
+WHERE delivery.id = :id AND delivery.attempt = :attempt AND delivery.is_leased = 1
+ORDER BY old.until_at DESC;
 
 -- name: record_delivery
 -- The attempt is the fence: whoever was too late records nothing.

@@ -39,12 +39,27 @@ RETURNING *;
 UPDATE delivery SET receiver = :receiver
 WHERE endpoint_id = :endpoint_id AND next_at IS NOT NULL;
 
--- name: rotate_webhook_secret
-UPDATE webhook_endpoint
-SET
-    old_secret = CASE WHEN CAST(:keep_until AS BIGINT) IS NULL THEN NULL ELSE secret END,
-    old_secret_until = :keep_until, secret = :secret, secret_hint = :secret_hint, updated_at = :now
+-- name: begin_rotation
+-- Whoever else rotates it waits until this is over.
+UPDATE webhook_endpoint SET rotated_at = :now, updated_at = :now
 WHERE id = :id AND project_id = :project_id
+RETURNING secret;
+
+-- name: forget_old_secrets
+DELETE FROM webhook_old_secret WHERE endpoint_id = :endpoint_id AND until_at <= :until;
+
+-- name: add_old_secret
+INSERT INTO webhook_old_secret (endpoint_id, secret, until_at)
+VALUES (:endpoint_id, :secret, :until);
+
+-- name: list_old_secrets
+SELECT secret FROM webhook_old_secret
+WHERE endpoint_id = :endpoint_id AND until_at > :now
+ORDER BY until_at DESC;
+
+-- name: rotate_webhook_secret
+UPDATE webhook_endpoint SET secret = :secret, secret_hint = :secret_hint
+WHERE id = :id
 RETURNING *;
 
 -- name: delete_webhook_endpoint
@@ -68,17 +83,17 @@ SELECT * FROM delivery WHERE id = :id AND endpoint_id = :endpoint_id;
 
 -- name: redeliver
 -- One that is being delivered just now is left alone.
-UPDATE delivery SET next_at = :now, failures = 0, delivered_at = NULL
+UPDATE delivery SET owed_at = :now, next_at = :now, failures = 0, delivered_at = NULL
 WHERE id = :id AND endpoint_id = :endpoint_id AND is_leased = 0
 RETURNING *;
 
 -- name: add_tested_delivery
 INSERT INTO delivery (
     id, event_id, event_type, subject_id, endpoint_id, receiver, attempt, failures, created_at,
-    delivered_at
+    owed_at, delivered_at
 ) VALUES (
     :id, :event_id, :event_type, :subject_id, :endpoint_id, :receiver, 1, :failures, :created_at,
-    :delivered_at
+    :created_at, :delivered_at
 );
 
 -- name: add_delivery_attempt

@@ -37,6 +37,16 @@ class WebhookEndpointWithSecret(WebhookEndpointObject, kw_only=True):
     signing_secret: str
 
 
+class WebhookEndpointMade(WebhookEndpointObject, kw_only=True):
+    """A new endpoint with its secret.
+
+    When the call is sent again with its idempotency key, the secret is there as long as it is the
+    one that the call made: not once it was rotated.
+    """
+
+    signing_secret: str | UnsetType = UNSET
+
+
 class WebhookEndpointPage(Page, kw_only=True):
     """A page of endpoints."""
 
