@@ -99,12 +99,19 @@ def test_the_engine_is_asked_again_only_for_what_was_running(after: Aftermath) -
 
 
 def test_each_response_is_charged_once_and_for_its_own_tokens(after: Aftermath) -> None:
+    charges = [row for row in after.ledger if row["kind"] == "charge"]
     charged = {
-        str(row["subject_id"]): (row["input_tokens"], row["output_tokens"]) for row in after.ledger
+        str(row["subject_id"]): (row["input_tokens"], row["output_tokens"]) for row in charges
     }
     words = {after.crash.ids[name]: len(name.value.split()) for name in Name}
-    assert [row["kind"] for row in after.ledger] == ["charge"] * len(Name)
+    assert len(charges) == len(Name)
     assert charged == {id: (count, PIECES) for id, count in words.items()}
+
+
+def test_only_what_was_shown_and_not_gone_on_with_is_waste(after: Aftermath) -> None:
+    wasted = [str(row["subject_id"]) for row in after.ledger if row["kind"] == "waste"]
+    has_shown = after.step in (Step.SPEAKING, Step.SPOKEN)
+    assert wasted == ([f"{after.crash.ids[Name.TOOLED]}/1"] if has_shown else [])
 
 
 def test_each_end_is_one_event_however_often_it_is_told(after: Aftermath) -> None:
