@@ -62,9 +62,10 @@ class Description:
         assert answer.headers["x-request-id"]
         self.seen.add((method, described, answer.status_code))
         if kind == "text/event-stream":
-            event = content["schema"]["properties"]["data"]["contentSchema"]
+            data = content["schema"]["properties"]["data"]
+            event = data["anyOf"][0] if "anyOf" in data else data
             for payload in events_of(answer.text):
-                self.validate(payload, event)
+                self.validate(payload, event["contentSchema"])
             return None
         if kind != "application/json":
             return None

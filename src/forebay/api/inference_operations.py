@@ -85,7 +85,10 @@ OPERATIONS = (
         body=MESSAGES_BODY,
         example={"model": MODEL, "max_tokens": 64, "messages": HELLO},
         answer=Answer(
-            what="The message, or with `stream` its events.", shape=Message, event=MessageEvent
+            what="The message, or with `stream` its events.",
+            shape=Message,
+            event=MessageEvent,
+            has_end=False,
         ),
         words=Words.ANTHROPIC,
         runs=True,

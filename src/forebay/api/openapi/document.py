@@ -158,14 +158,17 @@ def _answer(answer: Answer, schemas: Schemas) -> JsonObject:
     shape = {"schema": schemas.of(answer.shape)} if answer.shape is not None else {}
     content: JsonObject = {answer.media_type: shape}
     if answer.event is not None:
-        content[EVENTS] = {"schema": _event(schemas.of(answer.event))}
+        event = _event(schemas.of(answer.event), has_end=answer.has_end)
+        content[EVENTS] = {"schema": event}
     fields["content"] = content
     return fields
 
 
-def _event(data: JsonObject) -> JsonObject:
+def _event(data: JsonObject, *, has_end: bool) -> JsonObject:
     """Return the schema of one event, as OpenAPI 3.2 has it; 3.1 has no word for a stream."""
-    said = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
+    said: JsonObject = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
+    if has_end:
+        said = {"anyOf": [said, {"const": "[DONE]"}]}
     fields = {"event": {"type": "string"}, "data": said}
     return {"type": "object", "properties": fields, "required": ["data"]}
 

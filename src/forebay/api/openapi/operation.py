@@ -92,12 +92,14 @@ class Answer:
     """What a call is answered with when all is well.
 
     `shape` is the type of the JSON, or a tuple of the types that it may have; `event` that of the
-    events' data, where the caller may ask for a stream. What is no JSON has no shape.
+    events' data, where the caller may ask for a stream, which ends with `[DONE]` if it `has_end`.
+    What is no JSON has no shape.
     """
 
     what: str
     shape: object = None
     event: object = None
+    has_end: bool = True
     status: int = 200
     media_type: str = JSON
 
