@@ -92,7 +92,7 @@ async def test_events_that_cannot_be_read_do_not_take_the_worker_with_them(
         assert (await house.ended(other)).status is RequestStatus.COMPLETED
 
 
-async def test_a_claim_under_way_is_waited_for_when_the_worker_is_to_be_idle(house: House) -> None:
+async def test_a_worker_is_idle_when_what_it_runs_has_ended(house: House) -> None:
     gate = Gate()
     house.engine.queue.append([gate, *says("done")])
     await house.submit()

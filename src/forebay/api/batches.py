@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from forebay.api.body import BodyLimits, whole_body
-from forebay.api.idempotency import idempotency_key, key_use
+from forebay.api.body import BodyLimits
+from forebay.api.idempotency import keyed_body
 from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.files import BatchObject, BatchPage
@@ -16,7 +16,6 @@ from forebay.api.openapi.operation import Answer, Group, JsonBody, Operation
 from forebay.api.routes import json_response, limit_of
 from forebay.core.errors import Conflict, WindowNotOffered
 from forebay.dialects.batches import BatchBody
-from forebay.dialects.wire import decode_object
 from forebay.lanes.batch.batches import BATCH, BatchDesk
 from forebay.lanes.idempotency import Idempotency
 
@@ -75,12 +74,10 @@ def batch_routes(
 
     async def create(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        key = idempotency_key(request.headers.raw)
-        content = await whole_body(request.headers.raw, request.receive, limits)
-        body = decode_object(content)
+        body, use = await keyed_body(request, caller, PATH, limits)
         return json_response(
             await idempotency.once(
-                key_use(key, caller, PATH, content),
+                use,
                 BATCH,
                 make=lambda birth: batches.create(caller, body, birth=birth),
                 show=lambda made_id: batches.get(caller, made_id),

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from forebay.api.body import BodyLimits, whole_body
-from forebay.api.idempotency import idempotency_key, key_use
+from forebay.api.body import BodyLimits
+from forebay.api.idempotency import keyed_body
 from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.responses import Conversation, Item, ItemPage
@@ -22,7 +22,6 @@ from forebay.api.routes import (
     limit_of,
 )
 from forebay.dialects.responses import check_include
-from forebay.dialects.wire import decode_object
 from forebay.lanes.conversations import ADDITION, CONVERSATION, ConversationDesk
 from forebay.lanes.idempotency import Idempotency
 
@@ -114,12 +113,10 @@ def conversation_routes(
 
     async def create(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        key = idempotency_key(request.headers.raw)
-        content = await whole_body(request.headers.raw, request.receive, limits)
-        body = decode_object(content)
+        body, use = await keyed_body(request, caller, PATH, limits)
         return json_response(
             await idempotency.once(
-                key_use(key, caller, PATH, content),
+                use,
                 CONVERSATION,
                 make=lambda birth: conversations.create(caller, body, birth=birth),
                 show=lambda made_id: conversations.get(caller, made_id),
@@ -153,15 +150,13 @@ def _item_routes(
 ) -> list[Route]:
     async def add(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        key = idempotency_key(request.headers.raw)
         check_include(included(request))
-        content = await whole_body(request.headers.raw, request.receive, limits)
-        body = decode_object(content)
+        # The path tells the conversation: a key stands for a call on this one.
+        body, use = await keyed_body(request, caller, request.url.path, limits)
         conversation_id = request.path_params["id"]
         return json_response(
             await idempotency.once(
-                # The path tells the conversation: a key stands for a call on this one.
-                key_use(key, caller, request.url.path, content),
+                use,
                 ADDITION,
                 make=lambda birth: conversations.add(caller, conversation_id, body, birth=birth),
                 show=lambda made_id: conversations.added(caller, conversation_id, body, made_id),

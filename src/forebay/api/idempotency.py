@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
+from starlette.requests import Request
+
+from forebay.api.body import BodyLimits, whole_body
 from forebay.api.keys import Headers
 from forebay.core.errors import InvalidParameter, UnsupportedParameter
+from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import decode_object
 from forebay.lanes.admission import Caller
 from forebay.store.reservations import KeyUse
 
@@ -45,6 +50,18 @@ def key_use(
         idempotency_key=key,
         fingerprint=hashlib.sha256(asked).hexdigest(),
     )
+
+
+async def keyed_body(
+    request: Request, caller: Caller, route: str, limits: BodyLimits
+) -> tuple[JsonObject, KeyUse | None]:
+    """Return the JSON object that is asked with, and the use that is made of a key, if any.
+
+    Raises as `idempotency_key`, `whole_body` and `decode_object` do.
+    """
+    key = idempotency_key(request.headers.raw)
+    content = await whole_body(request.headers.raw, request.receive, limits)
+    return decode_object(content), key_use(key, caller, route, content)
 
 
 def refuse_idempotency_key(headers: Headers, reason: str) -> None:

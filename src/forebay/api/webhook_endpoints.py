@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from forebay.api.body import BodyLimits, whole_body
-from forebay.api.idempotency import idempotency_key, key_use, refuse_idempotency_key
+from forebay.api.idempotency import keyed_body, refuse_idempotency_key
 from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.webhooks import (
@@ -157,12 +157,10 @@ def webhook_routes(
 
     async def create(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        key = idempotency_key(request.headers.raw)
-        content = await whole_body(request.headers.raw, request.receive, limits)
-        body = decode_object(content)
+        body, use = await keyed_body(request, caller, PATH, limits)
         return json_response(
             await idempotency.once(
-                key_use(key, caller, PATH, content),
+                use,
                 ENDPOINT,
                 make=lambda birth: endpoints.create(caller, body, birth=birth),
                 show=lambda made_id: endpoints.created(caller, made_id),

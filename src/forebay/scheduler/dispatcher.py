@@ -42,7 +42,8 @@ class Dispatcher:
         With `max_wait_s`, raises `EngineUnavailable` at once when no replica is well, and
         `Overloaded` when the wait is over; without it, waits as long as it takes.
         """
-        if not self._waiting.get(pool):
+        is_held_back = self._is_ending and max_wait_s is None
+        if not self._waiting.get(pool) and not is_held_back:
             slot = self._take(pool, band_rank)
             if slot is not None:
                 return slot
@@ -54,7 +55,7 @@ class Dispatcher:
         if max_wait_s is None:
             self._patient.add(future)
             future.add_done_callback(self._patient.discard)
-        if max_wait_s is not None or not self._is_ending:
+        if not is_held_back:
             heapq.heappush(waiting, (place, future))
         # Whoever goes first may have been blocked by nothing but this call's absence.
         self._fill(pool)
