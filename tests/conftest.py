@@ -38,6 +38,7 @@ ON_BOTH = (
     Path("api/test_conversation_items.py"),
     Path("api/test_files.py"),
     Path("api/test_idempotency.py"),
+    Path("api/test_idempotency_running.py"),
     Path("api/test_organization.py"),
     Path("api/test_response_lists.py"),
     Path("api/test_response_state.py"),
