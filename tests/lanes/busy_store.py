@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from forebay.core.clock import Instant
 from forebay.core.ledger import LedgerEntry
-from forebay.store.blobs import Blob, Blobs, BlobWriter
+from forebay.store.blobs import Blob, Blobs, BlobWriter, Extent
 from forebay.store.database import StoreFailed
 from forebay.store.events import EventGroup, Events
 from forebay.store.request_records import RequestRecord, Settlement
@@ -34,14 +34,14 @@ class BusyBlobs:
             await self.gate.pass_through()
         return await self._blobs.put(content)
 
-    async def get(self, blob_id: str) -> bytes:
+    async def get(self, extent: Extent) -> bytes:
         if self.refused_gets:
             self.refused_gets -= 1
             raise StoreFailed("the disk is busy")
-        return await self._blobs.get(blob_id)
+        return await self._blobs.get(extent)
 
-    def read(self, blob_id: str) -> AsyncIterator[bytes]:
-        return self._blobs.read(blob_id)
+    def read(self, extent: Extent) -> AsyncIterator[bytes]:
+        return self._blobs.read(extent)
 
     async def delete(self, blob_id: str) -> None:
         await self._blobs.delete(blob_id)

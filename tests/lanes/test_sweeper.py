@@ -13,6 +13,7 @@ from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.sweeper import HIDDEN_KEEP_S, Keep, Sweeper
+from forebay.store.blobs import Extent
 from forebay.store.database import StoreFailed
 from tests.fakes import START
 from tests.lanes.house import CALLER, House, running
@@ -129,7 +130,7 @@ async def test_an_expired_file_goes_with_its_blob(house: House) -> None:
     await sweeper(house).sweep()
     assert await house.store.files.get(DEFAULT_PROJECT, "file-1") is None
     with pytest.raises(StoreFailed):
-        await house.store.blobs.get(blob.id)
+        await house.store.blobs.get(Extent(blob.id))
 
 
 async def test_a_stored_response_is_pruned_when_its_time_is_over(house: House) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from forebay.store.blobs import PIECE_BYTES, LocalBlobs
+from forebay.store.blobs import PIECE_BYTES, Extent, LocalBlobs
 from forebay.store.database import StoreFailed
 from tests.fakes import CountingIds
 
@@ -67,7 +67,7 @@ async def test_a_blob_is_synced_before_it_has_its_name_and_its_folder_after(
 
 async def test_what_was_put_is_got(blobs: LocalBlobs) -> None:
     blob = await blobs.put(b"content")
-    assert await blobs.get(blob.id) == b"content"
+    assert await blobs.get(Extent(blob.id)) == b"content"
     assert blob.size_bytes == 7
     assert blob.sha256 == hashlib.sha256(b"content").hexdigest()
 
@@ -77,7 +77,7 @@ async def test_a_blob_written_in_pieces_is_read_in_pieces(blobs: LocalBlobs) -> 
     await writer.write(b"a" * PIECE_BYTES)
     await writer.write(b"b" * 10)
     blob = await writer.commit()
-    assert [len(piece) async for piece in blobs.read(blob.id)] == [PIECE_BYTES, 10]
+    assert [len(piece) async for piece in blobs.read(Extent(blob.id))] == [PIECE_BYTES, 10]
 
 
 async def test_a_blob_that_is_not_committed_cannot_be_read(blobs: LocalBlobs, folder: Path) -> None:
@@ -85,7 +85,7 @@ async def test_a_blob_that_is_not_committed_cannot_be_read(blobs: LocalBlobs, fo
     await writer.write(b"half")
     (name,) = files_in(folder)
     with pytest.raises(StoreFailed):
-        await blobs.get(name)
+        await blobs.get(Extent(name))
     await writer.abandon()
 
 

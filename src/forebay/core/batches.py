@@ -47,9 +47,36 @@ def is_final(status: BatchStatus) -> bool:
     return not LEGAL_MOVES[status]
 
 
+class BatchApi(StrEnum):
+    """By which vendor's API a batch is made and seen."""
+
+    BATCHES = "batches"  # OpenAI's: files in, files out
+    MESSAGE_BATCHES = "message_batches"  # Anthropic's: requests in a body, results at a URL
+
+
+class LineOutcome(StrEnum):
+    """What became of a line of a batch."""
+
+    COMPLETED = "completed"
+    SCHEMA_FAILED = "schema_failed"  # answered, but not in the strict form that was asked for
+    REFUSED = "refused"  # the request was wrong: nothing could have answered it
+    ENGINE_FAILED = "engine_failed"
+    EXPIRED = "expired"  # not run before the batch expired
+    CANCELLED = "cancelled"  # not run because the batch was cancelled
+
+    @property
+    def has_output(self) -> bool:
+        """Whether its result is in the batch's output, and not among its errors."""
+        return self in (LineOutcome.COMPLETED, LineOutcome.SCHEMA_FAILED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
-    """A batch as it is accepted. `metadata` is a JSON object of strings."""
+    """A batch as it is accepted. `metadata` is a JSON object of strings.
+
+    The input of one that is a retry is what failed or expired in the batch `retry_of`. The number
+    of requests is known at once (`total_count`) or found by validation.
+    """
 
     id: str
     project_id: str
@@ -63,11 +90,18 @@ class NewBatch:
     deadline_at: Instant
     expires_at: Instant
     output_expires_after_s: int | None = None
+    api: BatchApi = BatchApi.BATCHES
+    retry_of: str | None = None
+    total_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch(NewBatch):
-    """A batch as it is kept. `errors` is JSON."""
+    """A batch as it is kept. `errors` is JSON.
+
+    Of the completed lines, `schema_failed_count` are not in the form that was asked for. The counts
+    from `refused_count` to `cancelled_count` are those of the failed ones.
+    """
 
     model: str | None
     status: BatchStatus
@@ -79,7 +113,6 @@ class Batch(NewBatch):
     expired_at: Instant | None
     cancelling_at: Instant | None
     cancelled_at: Instant | None
-    total_count: int
     completed_count: int
     failed_count: int
     input_tokens: int
@@ -89,6 +122,22 @@ class Batch(NewBatch):
     cost_nanos: int
     output_file_id: str | None
     error_file_id: str | None
+    index_blob_id: str | None
+    deleted_at: Instant | None
+    schema_failed_count: int
+    refused_count: int
+    engine_failed_count: int
+    expired_count: int
+    cancelled_count: int
+    retry_count: int
+    waste_input_tokens: int
+    waste_output_tokens: int
+    waste_nanos: int
+
+    @property
+    def ended_count(self) -> int:
+        """How many of its lines have a result."""
+        return self.completed_count + self.failed_count
 
     @property
     def usage(self) -> Usage:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from forebay.core.batches import Batch, BatchStatus, NewBatch
-from forebay.core.clock import Clock
+from forebay.core.batches import Batch, BatchApi, BatchStatus, NewBatch
+from forebay.core.clock import Clock, Instant
 from forebay.core.ids import NewId
 from forebay.core.webhooks import EventType
+from forebay.dialects.wire import encode
+from forebay.store.blobs import Extent
 from forebay.store.database import Database, Operation, Tx
 from forebay.store.deliveries import owe_of_batch
 from forebay.store.records import record
@@ -21,12 +23,24 @@ from forebay.store.signals import Signals, Topic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSegment:
-    """Some lines of one model, written to a blob."""
+    """Some lines of one model: a stretch of a blob, or the whole of it when it has no size.
+
+    `input_tokens` is an estimate of their prompts, and `prefix` tells prompts that begin alike.
+    """
 
     ordinal: int
     model: str
     blob_id: str
+    offset_bytes: int = 0
+    size_bytes: int | None = None
     line_count: int
+    input_tokens: int = 0
+    prefix: str = ""
+
+    @property
+    def extent(self) -> Extent:
+        """Where its lines are."""
+        return Extent(self.blob_id, self.offset_bytes, self.size_bytes)
 
 
 class Batches:
@@ -49,7 +63,7 @@ class Batches:
         async def create(tx: Tx) -> None:
             if first is not None:
                 await first(tx)
-            await tx.run("create_batch", **asdict(batch))
+            await tx.run("create_batch", **asdict(batch) | {"api": batch.api.value})
 
         await self._database.write(create)
 
@@ -65,23 +79,42 @@ class Batches:
         )
         return record(rows[0], Batch) if rows else None
 
-    async def page(self, project_id: str, *, after: str | None, limit: int) -> list[Batch]:
+    async def page(
+        self,
+        project_id: str,
+        *,
+        after: str | None,
+        limit: int,
+        api: BatchApi = BatchApi.BATCHES,
+    ) -> list[Batch]:
         """Return the project's batches, newest first, that come after the batch `after`."""
         rows = await self._database.read(
-            "list_batches", project_id=project_id, after=after, limit=limit
+            "list_batches", project_id=project_id, api=api.value, after=after, limit=limit
         )
         return [record(row, Batch) for row in rows]
+
+    async def page_before(
+        self, project_id: str, *, before: str, limit: int, api: BatchApi
+    ) -> list[Batch]:
+        """Return the project's batches, newest first, that come just before the batch `before`."""
+        rows = await self._database.read(
+            "list_batches_before", project_id=project_id, api=api.value, before=before, limit=limit
+        )
+        return [record(row, Batch) for row in reversed(rows)]
 
     async def in_status(self, status: BatchStatus) -> list[Batch]:
         """Return every batch in this status, oldest first."""
         rows = await self._database.read("list_batches_in", status=status.value)
         return [record(row, Batch) for row in rows]
 
-    async def begin(self, batch: Batch, segments: list[NewSegment]) -> bool:
+    async def begin(
+        self, batch: Batch, segments: list[NewSegment], *, index_blob_id: str | None = None
+    ) -> bool:
         """Move a validated batch to in_progress with its segments; False if it was cancelled."""
         now = self._clock.now()
         models = {segment.model for segment in segments}
         model = models.pop() if len(models) == 1 else None
+        rows = encode([asdict(segment) | {"id": self._new_id("seg_")} for segment in segments])
 
         async def begin(tx: Tx) -> bool:
             began = await tx.run(
@@ -90,15 +123,15 @@ class Batches:
                 now=now,
                 total_count=sum(segment.line_count for segment in segments),
                 model=model,
+                index_blob_id=index_blob_id,
             )
-            for segment in segments if began else ():
+            if began:
                 await tx.run(
-                    "add_segment",
-                    id=self._new_id("seg_"),
+                    "add_segments",
                     batch_id=batch.id,
                     band_rank=batch.band_rank,
                     deadline_at=batch.deadline_at,
-                    **asdict(segment),
+                    segments=rows.decode(),
                 )
             return bool(began)
 
@@ -116,17 +149,27 @@ class Batches:
         """Move to finalizing, if every line has a recorded result."""
         return await self._move("finalize_batch", batch_id)
 
-    async def complete(self, batch_id: str) -> bool:
-        """End a finalizing batch."""
-        return await self._end("complete_batch", batch_id, EventType.BATCH_COMPLETED)
+    async def complete(self, batch_id: str, *, keep_until: Instant | None = None) -> bool:
+        """End a finalizing batch; its files are kept until then, or as itself says."""
+        return await self._end(
+            "complete_batch", batch_id, EventType.BATCH_COMPLETED, keep_until=keep_until
+        )
 
-    async def expire(self, batch_id: str) -> bool:
-        """End a batch whose expiry has come, keeping what is done."""
-        return await self._end("expire_batch", batch_id, EventType.BATCH_EXPIRED)
+    async def expire(self, batch_id: str, *, keep_until: Instant | None = None) -> bool:
+        """End a batch whose expiry has come, keeping what is done as `complete` does."""
+        return await self._end(
+            "expire_batch", batch_id, EventType.BATCH_EXPIRED, keep_until=keep_until
+        )
 
-    async def end_cancelled(self, batch_id: str) -> bool:
-        """End a cancelling batch, keeping what is done."""
-        return await self._end("end_cancelled_batch", batch_id, EventType.BATCH_CANCELLED)
+    async def end_cancelled(self, batch_id: str, *, keep_until: Instant | None = None) -> bool:
+        """End a cancelling batch, keeping what is done as `complete` does."""
+        return await self._end(
+            "end_cancelled_batch", batch_id, EventType.BATCH_CANCELLED, keep_until=keep_until
+        )
+
+    async def delete(self, project_id: str, batch_id: str) -> bool:
+        """Hide a batch that has ended; False when it has not, or is not there."""
+        return await self._move("delete_batch", batch_id, project_id=project_id)
 
     async def _move(self, query: str, batch_id: str, **values: str | None) -> bool:
         now = self._clock.now()
@@ -136,7 +179,15 @@ class Batches:
 
         return await self._database.write(move)
 
-    async def _end(self, query: str, batch_id: str, type: EventType, **values: str | None) -> bool:
+    async def _end(
+        self,
+        query: str,
+        batch_id: str,
+        type: EventType,
+        *,
+        keep_until: Instant | None = None,
+        **values: str | None,
+    ) -> bool:
         now = self._clock.now()
 
         async def end(tx: Tx) -> tuple[bool, bool]:
@@ -144,6 +195,8 @@ class Batches:
             if not rows:
                 return False, False
             project_id = str(rows[0]["project_id"])
+            if keep_until is not None:
+                await tx.run("end_batch_files", id=batch_id, expires_at=keep_until)
             return True, await owe_of_batch(
                 tx,
                 type=type,

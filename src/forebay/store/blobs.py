@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, Protocol, TypeVar
+from typing import BinaryIO, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from forebay.core.ids import NewId
 from forebay.store.database import StoreFailed
@@ -34,6 +35,14 @@ class Blob:
     id: str
     size_bytes: int
     sha256: str
+
+
+class Extent(NamedTuple):
+    """A stretch of a blob; without a size, all of it from the offset on."""
+
+    blob_id: str
+    offset_bytes: int = 0
+    size_bytes: int | None = None
 
 
 class BlobWriter(Protocol):
@@ -68,12 +77,12 @@ class Blobs(Protocol):
         """Keep `content` durably as a blob."""
         ...
 
-    async def get(self, blob_id: str) -> bytes:
-        """Return the whole of a blob; for those known to be small."""
+    async def get(self, extent: Extent) -> bytes:
+        """Return the whole of a stretch; for those known to be small."""
         ...
 
-    def read(self, blob_id: str) -> AsyncIterator[bytes]:
-        """Return a blob in pieces."""
+    def read(self, extent: Extent) -> AsyncIterator[bytes]:
+        """Return a stretch in pieces."""
         ...
 
     async def delete(self, blob_id: str) -> None:
@@ -115,16 +124,27 @@ class LocalBlobs:
             await writer.abandon()
             raise
 
-    async def get(self, blob_id: str) -> bytes:
-        """Return the whole of a blob; for those known to be small."""
-        return await self.run(self.path(blob_id).read_bytes)
+    async def get(self, extent: Extent) -> bytes:
+        """Return the whole of a stretch; for those known to be small."""
+        return await self.run(self._stretch, extent)
 
-    async def read(self, blob_id: str) -> AsyncIterator[bytes]:
-        """Return a blob in pieces."""
+    async def read(self, extent: Extent) -> AsyncIterator[bytes]:
+        """Return a stretch in pieces."""
+        left_bytes = sys.maxsize if extent.size_bytes is None else extent.size_bytes
         with ExitStack() as opened:
-            file = await self.run(lambda: opened.enter_context(self.path(blob_id).open("rb")))
-            while piece := await self.run(file.read, PIECE_BYTES):
+            file = await self.run(lambda: opened.enter_context(self._opened(extent)))
+            while piece := await self.run(file.read, min(PIECE_BYTES, left_bytes)):
+                left_bytes -= len(piece)
                 yield piece
+
+    def _opened(self, extent: Extent) -> BinaryIO:
+        file = self.path(extent.blob_id).open("rb")
+        file.seek(extent.offset_bytes)
+        return file
+
+    def _stretch(self, extent: Extent) -> bytes:
+        with self._opened(extent) as file:
+            return file.read(-1 if extent.size_bytes is None else extent.size_bytes)
 
     async def delete(self, blob_id: str) -> None:
         """Forget a blob, if it is there."""

@@ -7,11 +7,12 @@ exactly the lines without a recorded chunk run again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
-from forebay.core.batches import Batch
+from forebay.core.batches import Batch, LineOutcome
 from forebay.core.clock import Clock, Instant
 from forebay.core.errors import LeaseLost
 from forebay.core.files import File
@@ -40,21 +41,48 @@ class SegmentRecord(NewSegment):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewChunk:
-    """Results of some lines: a blob of JSON lines. `line_numbers` are the segment's, from 0."""
+    """Results of some lines: a blob of JSON lines. `line_numbers` are the segment's, from 0.
+
+    Of these, the `schema_failed` ones are answers that do not have the form that was asked for.
+    """
 
     kind: str
     blob_id: str
     size_bytes: int
     line_numbers: list[int]
+    schema_failed: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRecord:
-    """A chunk as it is kept."""
+    """A chunk as it is kept; its lists are JSON."""
 
+    kind: str
     blob_id: str
     line_count: int
     size_bytes: int
+    line_numbers: str
+    schema_failed: str | None
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the segment's lines whose results it holds, in their order there."""
+        return msgspec.json.decode(self.line_numbers, type=list[int])
+
+    @property
+    def failed_numbers(self) -> list[int]:
+        """Those of them that do not have the form that was asked for."""
+        return msgspec.json.decode(self.schema_failed or "[]", type=list[int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What became of the lines of one flush, and what their repeated attempts cost us."""
+
+    outcomes: Mapping[LineOutcome, int] = field(default_factory=dict)
+    retries: int = 0
+    waste: Usage = field(default_factory=Usage)
+    waste_nanos: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +94,8 @@ class Results:
     usage: Usage
     cost_nanos: int
     charge: LedgerEntry | None
+    tally: Tally = field(default_factory=Tally)
+    waste: LedgerEntry | None = None
 
 
 class Segments:
@@ -137,6 +167,21 @@ class Segments:
         rows = await self._database.read("list_chunks", batch_id=batch_id, kind=kind)
         return [record(row, ChunkRecord) for row in rows]
 
+    async def all_chunks(self, batch_id: str) -> list[ChunkRecord]:
+        """Return the batch's chunks of both kinds in the order of their recording."""
+        rows = await self._database.read("list_all_chunks", batch_id=batch_id)
+        return [record(row, ChunkRecord) for row in rows]
+
+    async def at(self, batch_id: str, ordinal: int) -> SegmentRecord | None:
+        """Return the batch's segment of that ordinal."""
+        rows = await self._database.read("get_segment", batch_id=batch_id, ordinal=ordinal)
+        return record(rows[0], SegmentRecord) if rows else None
+
+    async def chunks_of(self, segment_id: str) -> list[ChunkRecord]:
+        """Return the chunks of one segment, of both kinds."""
+        rows = await self._database.read("list_segment_chunks", segment_id=segment_id)
+        return [record(row, ChunkRecord) for row in rows]
+
     async def release(self, segment: SegmentRecord) -> None:
         """Give a segment back; a lease that was lost is nobody's any more, so nothing is said."""
 
@@ -163,8 +208,9 @@ class Segments:
             for chunk in chunks:
                 await self._add_chunk(tx, segment, chunk, now=now)
             await self._count(tx, batch, results, now=now)
-            if results.charge is not None:
-                await record_entry(tx, results.charge)
+            for entry in (results.charge, results.waste):
+                if entry is not None:
+                    await record_entry(tx, entry)
 
         await self._database.write(keep)
 
@@ -180,18 +226,28 @@ class Segments:
             line_count=len(chunk.line_numbers),
             size_bytes=chunk.size_bytes,
             line_numbers=encode(chunk.line_numbers).decode(),
+            schema_failed=encode(chunk.schema_failed).decode() if chunk.schema_failed else None,
             created_at=now,
         )
 
     async def _count(self, tx: Tx, batch: Batch, results: Results, *, now: Instant) -> None:
         """Add to the batch's counts; the first chunk of a kind also makes that kind's file."""
-        output, errors = results.output, results.errors
+        output, errors, tally = results.output, results.errors, results.tally
         fresh = {kind: self._new_id("file-") for kind in ("output", "error")}
         (files,) = await tx.run(
             "count_results",
             id=batch.id,
             completed=len(output.line_numbers) if output else 0,
             failed=len(errors.line_numbers) if errors else 0,
+            schema_failed=tally.outcomes.get(LineOutcome.SCHEMA_FAILED, 0),
+            refused=tally.outcomes.get(LineOutcome.REFUSED, 0),
+            engine_failed=tally.outcomes.get(LineOutcome.ENGINE_FAILED, 0),
+            expired=tally.outcomes.get(LineOutcome.EXPIRED, 0),
+            cancelled=tally.outcomes.get(LineOutcome.CANCELLED, 0),
+            retries=tally.retries,
+            waste_input_tokens=tally.waste.input_tokens,
+            waste_output_tokens=tally.waste.output_tokens,
+            waste_nanos=tally.waste_nanos,
             input_tokens=results.usage.input_tokens,
             cached_tokens=results.usage.cached_tokens,
             output_tokens=results.usage.output_tokens,

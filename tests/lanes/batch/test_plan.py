@@ -59,7 +59,7 @@ async def test_lines_are_grouped_into_segments_by_model(house: House) -> None:
     assert made.errors == []
     found = [(segment.ordinal, segment.model, segment.line_count) for segment in made.segments]
     assert found == [(0, "tiny", 2), (1, "large", 1)]
-    lines = decode_lines(await house.store.blobs.get(made.segments[0].blob_id))
+    lines = decode_lines(await house.store.blobs.get(made.segments[0].extent))
     assert [each.custom_id for each in lines] == ["a", "c"]
 
 
@@ -141,4 +141,4 @@ async def test_every_window_for_batches_is_planned(house: House, window: str) ->
 
 async def test_a_blob_of_a_segment_is_on_disk(house: House, blobs: LocalBlobs) -> None:
     (segment,) = (await plan(house, line("a"))).segments
-    assert await blobs.get(segment.blob_id)
+    assert await blobs.get(segment.extent)

@@ -104,7 +104,7 @@ class Closer:
     ) -> None:
         buffer = ResultBuffer(self._store, segment, batch, clock=self._clock)
         ended = await self._store.segments.ended_lines(segment.id)
-        lines = decode_lines(await self._store.blobs.get(segment.blob_id))
+        lines = decode_lines(await self._store.blobs.get(segment.extent))
         for number, line in enumerate(lines):
             if number not in ended:
                 buffer.add(self._runner.unanswered(number, line, code, message))

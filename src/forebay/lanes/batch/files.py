@@ -11,7 +11,7 @@ from forebay.core.ids import NewId
 from forebay.dialects.files import file_object, page
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.admission import Caller
-from forebay.store.blobs import BlobWriter
+from forebay.store.blobs import BlobWriter, Extent
 from forebay.store.reservations import Birth
 from forebay.store.store import Store
 
@@ -111,7 +111,7 @@ class FileDesk:
         """Return the file's bytes in pieces; a batch's output is its chunks, in order."""
         file = await self._find(caller, file_id)
         if file.blob_id is not None:
-            return self._store.blobs.read(file.blob_id)
+            return self._store.blobs.read(Extent(file.blob_id))
         batch = await self._store.batches.of_file(caller.project_id, file.id)
         if batch is None:
             raise NotFound(f"No such File object: {file_id}")
@@ -130,7 +130,7 @@ class FileDesk:
 
     async def _pieces(self, blob_ids: list[str]) -> AsyncIterator[bytes]:
         for blob_id in blob_ids:
-            async for piece in self._store.blobs.read(blob_id):
+            async for piece in self._store.blobs.read(Extent(blob_id)):
                 yield piece
 
     async def _find(self, caller: Caller, file_id: str) -> File:

@@ -81,7 +81,7 @@ class SegmentRun:
 
     async def _lines_left(self) -> list[tuple[int, SegmentLine]]:
         ended = await self._store.segments.ended_lines(self._segment.id)
-        lines = decode_lines(await self._store.blobs.get(self._segment.blob_id))
+        lines = decode_lines(await self._store.blobs.get(self._segment.extent))
         return [(number, line) for number, line in enumerate(lines) if number not in ended]
 
     async def _start(self, running: asyncio.TaskGroup, number: int, line: SegmentLine) -> None:

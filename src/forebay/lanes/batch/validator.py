@@ -12,6 +12,7 @@ from forebay.dialects.batches import LineError, errors_json
 from forebay.lanes.batch.plan import Plan, Planner
 from forebay.lanes.control import HOUSEKEEPING, Control
 from forebay.lanes.wake import log_failure, repeat
+from forebay.store.blobs import Extent
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -79,4 +80,4 @@ class Validator:
                 "or the project does not have access to it."
             )
             return Plan([LineError("invalid_request", message, "file_id")], [])
-        return await self._planner.plan(batch, self._store.blobs.read(file.blob_id))
+        return await self._planner.plan(batch, self._store.blobs.read(Extent(file.blob_id)))

@@ -1,8 +1,26 @@
--- name: add_segment
+-- name: add_segments (sqlite)
+-- All of a plan at once: `segments` is a JSON list of objects.
 INSERT INTO segment (
-    id, batch_id, ordinal, model, band_rank, deadline_at, status, blob_id, line_count
-) VALUES (
-    :id, :batch_id, :ordinal, :model, :band_rank, :deadline_at, 'waiting', :blob_id, :line_count
+    id, batch_id, ordinal, model, band_rank, deadline_at, status, blob_id, offset_bytes, size_bytes,
+    line_count, input_tokens, prefix
+)
+SELECT
+    value ->> 'id', :batch_id, value ->> 'ordinal', value ->> 'model', :band_rank, :deadline_at,
+    'waiting', value ->> 'blob_id', value ->> 'offset_bytes', value ->> 'size_bytes',
+    value ->> 'line_count', value ->> 'input_tokens', value ->> 'prefix'
+FROM json_each(:segments);
+
+-- name: add_segments (postgres)
+INSERT INTO segment (
+    id, batch_id, ordinal, model, band_rank, deadline_at, status, blob_id, offset_bytes, size_bytes,
+    line_count, input_tokens, prefix
+)
+SELECT
+    id, :batch_id, ordinal, model, :band_rank, :deadline_at, 'waiting', blob_id, offset_bytes,
+    size_bytes, line_count, input_tokens, prefix
+FROM json_to_recordset(CAST(CAST(:segments AS TEXT) AS JSON)) AS planned (
+    id TEXT, ordinal BIGINT, model TEXT, blob_id TEXT, offset_bytes BIGINT, size_bytes BIGINT,
+    line_count BIGINT, input_tokens BIGINT, prefix TEXT
 );
 
 -- name: peek_waiting_segment
@@ -91,12 +109,23 @@ RETURNING id;
 -- name: list_unfinished_segments
 SELECT * FROM segment WHERE batch_id = :batch_id AND status <> 'done' ORDER BY ordinal;
 
+-- name: get_segment
+SELECT * FROM segment WHERE batch_id = :batch_id AND ordinal = :ordinal;
+
 -- name: add_chunk
 INSERT INTO chunk (
-    batch_id, segment_id, kind, blob_id, line_count, size_bytes, line_numbers, created_at
+    batch_id, segment_id, kind, blob_id, line_count, size_bytes, line_numbers, schema_failed,
+    created_at
 ) VALUES (
-    :batch_id, :segment_id, :kind, :blob_id, :line_count, :size_bytes, :line_numbers, :created_at
+    :batch_id, :segment_id, :kind, :blob_id, :line_count, :size_bytes, :line_numbers,
+    :schema_failed, :created_at
 );
+
+-- name: list_segment_chunks
+SELECT * FROM chunk WHERE segment_id = :segment_id ORDER BY id;
+
+-- name: list_all_chunks
+SELECT * FROM chunk WHERE batch_id = :batch_id ORDER BY id;
 
 -- name: list_chunks
 SELECT * FROM chunk WHERE batch_id = :batch_id AND kind = :kind ORDER BY id;
