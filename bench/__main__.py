@@ -11,6 +11,7 @@ import uvloop
 from rich.console import Console
 
 from bench.background import run_background
+from bench.batch import PARTS, run_batch
 from bench.databases import POSTGRES, SQLITE
 from bench.figure import Report, figure_table
 from bench.passthrough import run_passthrough
@@ -18,7 +19,8 @@ from bench.process import CommandFailed
 from bench.streams import run_stream_gaps
 
 _WIDTH = 110
-_SCENARIOS = ("passthrough", "streams", "background")
+_MIN_LINES = 1000
+_SCENARIOS = ("passthrough", "streams", "background", "batch")
 
 
 def main() -> int:
@@ -61,9 +63,27 @@ def _parser() -> argparse.ArgumentParser:
         help="for background's backlog, at least 1000 (default 100000)",
     )
     parser.add_argument(
-        "--database", choices=(SQLITE, POSTGRES), help="for background (default both in turn)"
+        "--lines",
+        type=_lines,
+        default=100_000,
+        help="for batch's long ones, at least 1000; the others have no more (default 100000)",
+    )
+    parser.add_argument(
+        "--part", choices=PARTS, help="for batch: this part and no other (default all in turn)"
+    )
+    parser.add_argument(
+        "--database",
+        choices=(SQLITE, POSTGRES),
+        help="for background and batch (default both in turn)",
     )
     return parser
+
+
+def _lines(text: str) -> int:
+    lines = int(text)
+    if lines < _MIN_LINES:
+        raise argparse.ArgumentTypeError(f"{lines} is less than {_MIN_LINES}")
+    return lines
 
 
 async def _run(arguments: argparse.Namespace, progress: Console) -> Report:
@@ -82,13 +102,23 @@ async def _run(arguments: argparse.Namespace, progress: Console) -> Report:
         )
     if arguments.only in (None, "streams"):
         reports.append(await run_stream_gaps(rounds=rounds, say=progress.print))
+    databases = (arguments.database,) if arguments.database else (SQLITE, POSTGRES)
     if arguments.only in (None, "background"):
-        database: str | None = arguments.database
         reports.append(
             await run_background(
-                databases=(SQLITE, POSTGRES) if database is None else (database,),
+                databases=databases,
                 requests=arguments.requests,
                 connections=arguments.connections,
+                say=progress.print,
+            )
+        )
+    if arguments.only in (None, "batch"):
+        reports.append(
+            await run_batch(
+                databases=databases,
+                parts=(arguments.part,) if arguments.part else PARTS,
+                lines=arguments.lines,
+                rounds=rounds,
                 say=progress.print,
             )
         )

@@ -22,6 +22,12 @@ _ENDED_ONCE = (
     "SELECT count(*) FROM request WHERE lane = 'background' AND status = 'completed'"
     " AND attempt = 1"
 )
+_BATCH_CHARGES = "SELECT count(*) FROM ledger_entry WHERE kind = 'charge' AND lane = 'batch'"
+_BATCH_TOKENS = (
+    "SELECT CAST(COALESCE(sum(input_tokens + output_tokens), 0) AS BIGINT) FROM ledger_entry"
+    " WHERE kind = 'charge' AND lane = 'batch'"
+)
+_OUTPUT_CHUNKS = "SELECT count(*) FROM chunk WHERE kind = 'output'"
 _KEPT = "SELECT count(*) FROM request WHERE lane = 'background'"
 
 
@@ -62,6 +68,15 @@ class Kept:
     charges: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLedger:
+    """What the ledger says of batches: one charge for each chunk of output, and all tokens."""
+
+    charges: int
+    chunks: int
+    tokens: int
+
+
 async def kept(database: Database) -> Kept:
     """Count what is there."""
     return Kept(
@@ -74,6 +89,15 @@ async def kept(database: Database) -> Kept:
 async def charges(database: Database) -> int:
     """Count the charges of all lanes; quick, so that it may be asked again and again."""
     return await database.run(_CHARGES) or 0
+
+
+async def batch_ledger(database: Database) -> BatchLedger:
+    """Add up what all batches were charged."""
+    return BatchLedger(
+        charges=await database.run(_BATCH_CHARGES) or 0,
+        chunks=await database.run(_OUTPUT_CHUNKS) or 0,
+        tokens=await database.run(_BATCH_TOKENS) or 0,
+    )
 
 
 async def add_project(database: Database, project_id: str) -> None:
@@ -111,7 +135,7 @@ class _Sqlite:
                 row = db.execute(sql).fetchone()
         except sqlite3.Error as error:
             raise CommandFailed(f"{self._file} did not answer: {error}") from error
-        return None if row is None else int(row[0])
+        return None if row is None or row[0] is None else int(row[0])
 
 
 class _Postgres:

@@ -59,9 +59,12 @@ async def serve_forebay(
     folder: Path,
     slots: int | None = None,
     is_priced: bool = False,
+    more_models: Mapping[str, str] = {},
     more_environment: Mapping[str, str] = {},
 ) -> AsyncIterator[Gateway]:
     """Serve from an empty folder while the block runs; the store stays in the folder.
+
+    A priced one may serve `more_models`, each with the URL of its engine, without `/v1`.
 
     Raises `CommandFailed` with the server's own words if it does not start.
     """
@@ -72,7 +75,11 @@ async def serve_forebay(
     command = [
         *(_executable(), "serve", "--port", "0"),
         *("--data-dir", str(store), "--ready-file", str(ready_file)),
-        *(_priced(upstream, folder) if is_priced else ["--engine", f"{upstream}/v1"]),
+        *(
+            _priced({MODEL: upstream, **more_models}, folder)
+            if is_priced
+            else ["--engine", f"{upstream}/v1"]
+        ),
     ]
     environment = {**_environment(first_key), **more_environment}
     if slots is not None:
@@ -101,13 +108,16 @@ def count_charges(folder: Path) -> int:
     return int(row[0])
 
 
-def _priced(upstream: str, folder: Path) -> list[str]:
-    """Write a file that names the engine's model with its prices; gives the flags for it."""
+def _priced(engines: Mapping[str, str], folder: Path) -> list[str]:
+    """Write a file that names the engines' models with their prices; gives the flags for it."""
     file = folder / "forebay.toml"
     file.write_text(
-        f"[models.{MODEL}]\n"
-        f'engines = ["{upstream}/v1"]\n'
-        "price = { input = 0.15, cached = 0.075, output = 0.6 }\n"
+        "".join(
+            f"[models.{model}]\n"
+            f'engines = ["{url}/v1"]\n'
+            "price = { input = 0.15, cached = 0.075, output = 0.6 }\n"
+            for model, url in engines.items()
+        )
     )
     return ["--config", str(file)]
 

@@ -25,6 +25,23 @@ class ResidentMemory:
         self._peaks |= _of_tree(self._pid, lambda pid: _field_bytes(pid, "status", "VmHWM:"))
 
 
+class TogetherMemory:
+    """The resident memory of a process tree, as much as its processes can have held together."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.peak_bytes = 0
+
+    def look(self) -> None:
+        """Note the peaks so far of the processes of this moment, if they are more than before.
+
+        Nothing that one of them held between two looks is missed. Those that had ended when another
+        one began do not add up.
+        """
+        peaks = _of_tree(self._pid, lambda pid: _field_bytes(pid, "status", "VmHWM:"))
+        self.peak_bytes = max(self.peak_bytes, sum(peaks.values()))
+
+
 class SharedOutMemory:
     """The memory of a process tree, in which what its processes share counts once."""
 
@@ -39,14 +56,16 @@ class SharedOutMemory:
 
 
 @asynccontextmanager
-async def watched(*memories: ResidentMemory | SharedOutMemory) -> AsyncIterator[None]:
+async def watched(
+    *memories: ResidentMemory | TogetherMemory | SharedOutMemory, pause_s: float = _PAUSE_S
+) -> AsyncIterator[None]:
     """Look at them while the block runs, and once more at its end."""
 
     async def keep_looking() -> None:
         while True:
             for memory in memories:
                 memory.look()
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(pause_s)
 
     looking = asyncio.create_task(keep_looking())
     try:

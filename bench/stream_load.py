@@ -5,16 +5,16 @@ when the first stream's last token has: then, all of them are under way.
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from urllib.parse import urlsplit
 
 from bench.calls import counted_stream
 from bench.cpu import CpuMoment, CpuShares
+from bench.garbage import no_collections
 from bench.load import percentile_ms
 from bench.paced import TOKEN_S, words
 from bench.received import BadStream
@@ -61,7 +61,7 @@ async def run_streams(load: StreamLoad) -> StreamResult:
     never all under way. Raises `OSError` if none listens.
     """
     async with _connected(load) as (connections, first_end):
-        with _no_collections():
+        with no_collections():
             cpu = await _run(load, connections, first_end)
     times, errors = _token_times(connections, words(load.tokens))
     gaps_s = sorted(gaps_under_way(times))
@@ -149,14 +149,3 @@ def _token_times(
         except BadStream as error:
             errors.append(f"{error}")
     return times, errors
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """Keep the garbage collector's pauses out of the gaps."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

@@ -13,12 +13,12 @@ from typing import cast
 from bench.chunk import STREAM_END
 
 MODEL = "bench-model"
+PROMPT_TOKENS = 500
+ANSWER_TOKENS = 21
 
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 )
-_PROMPT_TOKENS = 500
-_WORDS = 21
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -78,9 +78,9 @@ def http_chunks(words: Sequence[str]) -> list[bytes]:
     The end is one piece: a finish chunk, a usage chunk, the end mark and the last HTTP chunk.
     """
     usage = {
-        "prompt_tokens": _PROMPT_TOKENS,
+        "prompt_tokens": PROMPT_TOKENS,
         "completion_tokens": len(words),
-        "total_tokens": _PROMPT_TOKENS + len(words),
+        "total_tokens": PROMPT_TOKENS + len(words),
     }
     end = [_chunk(delta={}, finish_reason="stop"), _chunk(usage=usage), STREAM_END]
     return [
@@ -123,5 +123,5 @@ _NOT_FOUND = _whole(b"404 Not Found", {"error": {"message": "no such path"}})
 _ANSWERS = {
     b"GET /health": _whole(b"200 OK", {}),
     b"GET /v1/models": _whole(b"200 OK", {"object": "list", "data": [_MODEL_CARD]}),
-    b"POST /v1/chat/completions": STREAM_HEAD + b"".join(http_chunks(["word "] * _WORDS)),
+    b"POST /v1/chat/completions": STREAM_HEAD + b"".join(http_chunks(["word "] * ANSWER_TOKENS)),
 }

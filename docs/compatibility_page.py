@@ -55,8 +55,9 @@ but for a project's key, where it is refused: what is shown once cannot be shown
 Answers carry what is Forebay's own under one key, `forebay`: `window`, `cost` and
 `window_missed`, and in the background also `deadline_at`, `attempt` and `retry_of`; while a
 response waits, `position`, `expected_start_at` and `expected_at`; while it runs, `progress`.
-Batches carry `window`, `deadline_at` and `cost` there, models their aliases and prices, and a
-webhook endpoint that was disabled `disabled_at`.
+Batches carry `window`, `deadline_at`, `cost`, `window_missed` and `retry_of` there, until they end
+also `expected_at`, and while they run `progress`; models their aliases and prices, and a webhook
+endpoint that was disabled `disabled_at`.
 """
 
 APIS: dict[str, Parameters] = {

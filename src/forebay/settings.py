@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -25,6 +26,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 
+BLOB_SCHEMES = ("s3", "gs", "az")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -84,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     port: Port = 8088
     data_dir: str = "~/.forebay"
     database_url: str | None = None
+    blobs_url: str | None = None
     models_dir: str | None = None
     # Engines: any OpenAI-compatible base URLs; with none, and no models, the embedded one runs.
     engines: list[str] = []
@@ -106,8 +109,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     currency: str = "USD"
     # Limits and patience.
     max_body_bytes: Count = 32 * 1024 * 1024
-    max_file_bytes: Count = 200 * 1024 * 1024
+    max_file_bytes: Count = 512 * 1024 * 1024
+    max_upload_bytes: Count = 8 * 1024 * 1024 * 1024
+    max_batch_file_bytes: Count = 200 * 1024 * 1024
     max_batch_requests: Count = 50_000
+    max_message_batch_requests: Count = 100_000
+    max_message_batch_bytes: Count = 256 * 1024 * 1024
     max_batch_errors: Count = 100
     body_timeout_s: float = 60.0
     reject_after_s: float = 30.0
@@ -155,6 +162,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if url is not None and not url.startswith(("postgresql://", "postgres://")):
             # What it is instead is not told: it may hold a password.
             raise SettingsInvalid("database_url: it must begin with postgresql://")
+        if self.blobs_url is not None:
+            _check_blobs_url(self.blobs_url)
 
     @property
     def shown_level(self) -> str:
@@ -163,6 +172,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if level not in LOG_LEVELS:
             raise SettingsInvalid(f"log_level: {level!r} is none of {', '.join(LOG_LEVELS)}")
         return level
+
+
+def _check_blobs_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in BLOB_SCHEMES or not parts.netloc:
+        raise SettingsInvalid(
+            "blobs_url: it must be like s3://BUCKET/PREFIX, or with gs:// or az://"
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise SettingsInvalid("blobs_url: keys and options belong in the environment, not here")
 
 
 def _networks(texts: list[str], name: str) -> tuple[Network, ...]:
@@ -190,6 +209,7 @@ def load_settings(
         api_key=_secret(settings.api_key),
         secret_key=_secret(settings.secret_key),
         database_url=_secret(settings.database_url),
+        blobs_url=_secret(settings.blobs_url),
     )
     settings.check()
     return settings

@@ -52,11 +52,12 @@ class Front:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database_url: str | None) -> Settings:
+def settings(tmp_path: Path, database_url: str | None, blobs_url: str | None) -> Settings:
     """Settings with one model, that two names and three windows have."""
     return Settings(
         data_dir=str(tmp_path / "data"),
         database_url=database_url,
+        blobs_url=blobs_url,
         api_key=KEY,
         max_body_bytes=MAX_BODY_BYTES,
         max_file_bytes=MAX_FILE_BYTES,

@@ -163,6 +163,7 @@ async def test_a_call_that_is_cut_off_does_not_run_and_is_not_answered(
         ("/v1/chat/completions", "invalid_request_error"),
         ("/v1/messages", "timeout_error"),
         ("/v1/batches", "invalid_request_error"),
+        ("/v1/messages/batches", "timeout_error"),
         ("/v1/files", "invalid_request_error"),
     ],
 )
@@ -180,7 +181,8 @@ async def test_a_call_that_stalls_is_told_so_and_its_connection_ends(
     ("path", "length"),
     [
         ("/v1/chat/completions", MAX_BODY_BYTES + 1),
-        ("/v1/batches", MAX_BODY_BYTES + 1),
+        ("/v1/batches", Settings().max_batch_file_bytes + 1),
+        ("/v1/messages/batches", Settings().max_message_batch_bytes + 1),
         ("/v1/files", MAX_FILE_BYTES + 10_000_000),
     ],
 )
@@ -192,7 +194,9 @@ async def test_a_declared_length_over_the_limit_is_refused_at_once(
     assert caller.head[0] == 413
 
 
-@pytest.mark.parametrize(("path", "body"), [("/v1/files", FORM), ("/v1/batches", b"{")])
+@pytest.mark.parametrize(
+    ("path", "body"), [("/v1/files", FORM), ("/v1/batches", b"{"), ("/v1/messages/batches", b"{")]
+)
 async def test_a_plain_route_that_loses_its_caller_logs_no_error(
     front: Front, path: str, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -80,6 +80,29 @@ async def test_a_limit_out_of_range_is_refused(front: Front, limit: str) -> None
     assert answer.json()["error"]["param"] == "limit"
 
 
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ("purpose=nonsense", "purpose"),
+        ("purpose=message_batch", "purpose"),
+        ("order=up", "order"),
+        ("before=file-1", "before"),
+        ("limit=1&limit=2", "limit"),
+    ],
+)
+async def test_what_a_list_cannot_be_asked_for_is_refused(
+    front: Front, query: str, param: str
+) -> None:
+    answer = await front.http.get(f"/v1/files?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param
+
+
+async def test_a_list_of_a_purpose_that_no_file_has_is_empty(front: Front) -> None:
+    await front.openai.files.create(file=CONTENT, purpose="batch")
+    assert [file async for file in front.openai.files.list(purpose="batch_output")] == []
+
+
 async def test_fields_may_come_before_and_after_the_file(front: Front) -> None:
     for parts in (
         (field("purpose", "batch"), upload()),
@@ -129,6 +152,9 @@ async def test_fields_may_come_before_and_after_the_file(front: Front) -> None:
             (upload(), field("purpose", "batch"), field("expires_after[anchor]", "created_at")),
             "expires_after.seconds",
         ),
+        ((upload(), field("purpose", "batch"), field("mime_type", "text/plain")), "mime_type"),
+        ((upload(), field("purpose", "batch"), field("purpose", "evals")), "purpose"),
+        ((field("file", "no name"), field("purpose", "batch")), "file"),
     ],
     ids=[
         "no-purpose",
@@ -139,6 +165,9 @@ async def test_fields_may_come_before_and_after_the_file(front: Front) -> None:
         "too-short",
         "no-number",
         "no-seconds",
+        "unknown-field",
+        "two-purposes",
+        "file-without-a-name",
     ],
 )
 async def test_a_wrong_form_names_its_field_and_leaves_no_file(

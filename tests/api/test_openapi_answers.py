@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from forebay.api.openapi.operation import MODEL as PLACE_OF_MODEL
-from forebay.core.errors import EngineFailed
+from forebay.core.errors import EngineFailed, PromptRejected
 from forebay.dialects.turn import Delta, ToolCallPiece
 from forebay.settings import Settings
 from tests.api.conftest import BASE_URL, MODEL, Front
@@ -156,7 +156,63 @@ async def batches(call: Caller, _: ScriptedEngine) -> None:
     await call.get("/v1/files?purpose=batch&order=asc")
     await call.get(one)
     await call.get(f"{one}/content")
+    await call.get(f"{one}/content", headers={"range": "bytes=0-9"})
+    await call.get(f"{one}/content", headers={"range": "bytes=999999-"})
     await call.delete(one)
+
+
+async def batch_outcomes(call: Caller, engine: ScriptedEngine) -> None:
+    engine.by_prompt["bad"] = [PromptRejected("not this one")]
+    requests = [
+        {
+            "custom_id": text,
+            "params": {"model": MODEL, "messages": [{"role": "user", "content": text}]},
+        }
+        for text in ("good", "bad")
+    ]
+    wanted = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    made = await call.post("/v1/batches", {**wanted, "requests": requests})
+    one = f"/v1/batches/{made['id']}"
+
+    async def has_ended() -> bool:
+        return bool((await call.get(one))["status"] == "completed")
+
+    await until(has_ended)
+    for custom_id in ("good", "bad"):
+        assert (await call.get(f"{one}/results/{custom_id}"))["custom_id"] == custom_id
+    await call.get(f"{one}/report")
+    assert (await call.post(f"{one}/accept", {"accepted": ["good"]}))["cost_per_accepted"]
+    again = await call.post(f"{one}/retry")
+    await call.get(f"/v1/batches/{again['id']}/results/bad")
+
+
+async def message_batches(call: Caller, _: ScriptedEngine) -> None:
+    params = {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    body = {"requests": [{"custom_id": "a", "params": params}]}
+    one = f"/v1/messages/batches/{(await call.post('/v1/messages/batches', body))['id']}"
+
+    async def ended() -> Any:
+        found = await call.get(one)
+        return found if found["processing_status"] == "ended" else None
+
+    assert (await until(ended))["results_url"]
+    await call.get(f"{one}/results")
+    await call.get("/v1/messages/batches?limit=1")
+    other = (await call.post("/v1/messages/batches", body))["id"]
+    await call.post(f"/v1/messages/batches/{other}/cancel")
+    await call.delete(one)
+
+
+async def uploads(call: Caller, _: ScriptedEngine) -> None:
+    wanted = {"filename": "a.txt", "purpose": "user_data", "bytes": 3, "mime_type": "text/plain"}
+    begun = await call.post("/v1/uploads", wanted)
+    one = f"/v1/uploads/{begun['id']}"
+    part = await call("POST", f"{one}/parts", files={"data": b"abc"})
+    await call.post(f"{one}/complete", {"part_ids": [part["id"]]})
+    await call.get(one)
+    await call.post(f"{one}/cancel")
+    begun = await call.post("/v1/uploads", wanted)
+    await call.post(f"/v1/uploads/{begun['id']}/cancel")
 
 
 async def webhooks(call: Caller, _: ScriptedEngine) -> None:
@@ -207,7 +263,17 @@ async def others(call: Caller, engine: ScriptedEngine) -> None:
 
 
 async def test_every_operation_answers_as_it_says(call: Caller, engine: ScriptedEngine) -> None:
-    for story in (chats, responses, conversations, batches, webhooks, others):
+    for story in (
+        chats,
+        responses,
+        conversations,
+        batches,
+        batch_outcomes,
+        message_batches,
+        uploads,
+        webhooks,
+        others,
+    ):
         await story(call, engine)
     wanted = {
         (method, path, 200)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.memory import ResidentMemory, SharedOutMemory
+from bench.memory import ResidentMemory, SharedOutMemory, TogetherMemory
 
 HELD_BYTES = 64 * 1024 * 1024
 
@@ -44,6 +44,16 @@ def test_a_child_that_has_ended_still_counts() -> None:
         peak_bytes = memory.peak_bytes
     memory.look()
     assert memory.peak_bytes >= peak_bytes
+
+
+def test_children_that_followed_each_other_do_not_add_up() -> None:
+    alone, memory = TogetherMemory(os.getpid()), TogetherMemory(os.getpid())
+    alone.look()
+    for _ in range(2):
+        with child(HELD_BYTES):
+            memory.look()
+    memory.look()
+    assert HELD_BYTES <= memory.peak_bytes - alone.peak_bytes < 2 * HELD_BYTES
 
 
 def test_the_most_that_was_held_together_is_kept() -> None:

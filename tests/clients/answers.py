@@ -2,7 +2,7 @@
 
 The prompt is the script. What it has between backticks becomes every string that a tool or a schema
 asks for; a tool that it names is the one that is called; "think" in it brings thoughts; an answer
-to "wait" is held until the engine is let go.
+to "wait" is held until the engine is let go, as by "let go".
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ def answer_to(body: JsonObject) -> Answer:
 def is_held(body: JsonObject) -> bool:
     """Tell whether the answer is to be held back."""
     return _prompt(_objects(body["messages"])) == "wait"
+
+
+def lets_go(body: JsonObject) -> bool:
+    """Tell whether the answers that are held back are to go on."""
+    return _prompt(_objects(body["messages"])) == "let go"
 
 
 def sample(schema: JsonObject, word: str) -> object:

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import cast
 
-from tests.clients.answers import Answer, JsonObject, answer_to, is_held
+from tests.clients.answers import Answer, JsonObject, answer_to, is_held, lets_go
 
 MODEL = "scripted"
 PIECE = 7
@@ -29,7 +29,8 @@ class ScriptedEngine:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.is_let_go = threading.Event()
+        self.gate = threading.Event()
+        """What answers wait for that are held."""
         self._bodies: list[tuple[str, JsonObject]] = []
 
     def heard(self, path: str = "/v1/chat/completions") -> list[JsonObject]:
@@ -44,6 +45,11 @@ class ScriptedEngine:
         """Forget all bodies."""
         self._bodies.clear()
 
+    def let_go(self) -> None:
+        """Go on with all answers that are held now; those to come are held again."""
+        gate, self.gate = self.gate, threading.Event()
+        gate.set()
+
 
 @contextmanager
 def scripted_engine() -> Iterator[ScriptedEngine]:
@@ -54,7 +60,7 @@ def scripted_engine() -> Iterator[ScriptedEngine]:
         try:
             yield server.engine
         finally:
-            server.engine.is_let_go.set()
+            server.engine.let_go()
             server.shutdown()
             serving.join()
 
@@ -115,9 +121,12 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def _held(self, events: Iterator[JsonObject], body: JsonObject) -> Iterator[JsonObject]:
         """Stop after the first event of an answer that is to be held, until all are let go."""
+        engine = self.server.engine
         yield next(events)
         if is_held(body):
-            self.server.engine.is_let_go.wait()
+            engine.gate.wait()
+        if lets_go(body):
+            engine.let_go()
         yield from events
 
     def _stream(self, events: Iterable[JsonObject]) -> None:

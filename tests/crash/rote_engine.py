@@ -10,7 +10,7 @@ import asyncio
 import collections
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -79,6 +79,10 @@ class RoteEngine:
     async def until_held(self, count: int) -> None:
         """Return once that many turns wait at the gate."""
         await self._until(lambda: len(self.held) >= count)
+
+    async def until_holding(self, prompts: Collection[str]) -> None:
+        """Return once the turns with all these prompts wait at the gate."""
+        await self._until(lambda: set(prompts) <= set(self.held))
 
     async def until_cut(self, count: int) -> None:
         """Return once that many turns were left by whoever had asked for them."""

@@ -25,7 +25,7 @@ from typing import Protocol
 import aiohttp
 
 from forebay.wiring.data_directory import DATABASE_FILE
-from tests.crash.callers import MODEL, POLL_S, Callers, write_config
+from tests.crash.callers import POLL_S, Callers, write_config
 from tests.crash.kept import Row, rows_of
 from tests.crash.rote_engine import RoteEngine
 from tests.postgres_server import PostgresServer, connected
@@ -47,6 +47,10 @@ class Site(Protocol):
 
     async def rows(self, query: str) -> list[Row]:
         """Return the rows of a query of the database."""
+        ...
+
+    async def change(self, *statements: str) -> None:
+        """Run statements that change the database."""
         ...
 
     def alone(self) -> AbstractContextManager[None]:
@@ -85,6 +89,12 @@ class SqliteSite:
     async def rows(self, query: str) -> list[Row]:
         return rows_of(self.callers.server.data_dir, query)
 
+    async def change(self, *statements: str) -> None:
+        path = self.callers.server.data_dir / DATABASE_FILE
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
     def alone(self) -> AbstractContextManager[None]:
         return nullcontext()
 
@@ -116,11 +126,16 @@ class PostgresSite:
     def __init__(self, callers: Callers, other: ServerProcess, url: str) -> None:
         self.callers = callers
         self.other: ServerProcess | None = other
-        self._url = url
+        self.url = url
 
     async def rows(self, query: str) -> list[Row]:
-        async with connected(self._url) as connection:
+        async with connected(self.url) as connection:
             return [dict(row) for row in await connection.fetch(query)]
+
+    async def change(self, *statements: str) -> None:
+        async with connected(self.url) as connection:
+            for statement in statements:
+                await connection.execute(statement)
 
     def alone(self) -> AbstractContextManager[None]:
         assert self.other is not None
@@ -128,7 +143,7 @@ class PostgresSite:
 
     @asynccontextmanager
     async def settling_held(self) -> AsyncIterator[None]:
-        async with connected(self._url) as connection, connection.transaction():
+        async with connected(self.url) as connection, connection.transaction():
             # Only who settles writes here: leases are renewed, and events kept, all the same.
             await connection.execute("LOCK TABLE ledger_entry IN SHARE MODE")
             yield
@@ -147,7 +162,7 @@ class PostgresSite:
         self.callers.is_up.set()
 
     async def outwait_webhook_leases(self) -> None:
-        async with connected(self._url) as connection:
+        async with connected(self.url) as connection:
             await connection.execute(
                 "UPDATE delivery SET next_at = next_at - 60000 WHERE is_leased = 1"
             )
@@ -159,10 +174,17 @@ WAITING = "SELECT pid FROM pg_locks WHERE relation = 'ledger_entry'::regclass AN
 
 
 @asynccontextmanager
-async def sqlite_site(folder: Path, engine: RoteEngine, *, slots: int) -> AsyncIterator[SqliteSite]:
-    """Run one server in front of the engine."""
-    config = write_config(folder, engine, slots=slots)
-    server = ServerProcess(folder, "--config", str(config), environ=ENVIRON)
+async def sqlite_site(
+    folder: Path,
+    engine: RoteEngine,
+    *,
+    slots: int,
+    config: Path | None = None,
+    environ: Mapping[str, str] = {},
+) -> AsyncIterator[SqliteSite]:
+    """Run one server in front of the engine, with the usual settings unless others are given."""
+    config = config or write_config(folder, engine, slots=slots)
+    server = ServerProcess(folder, "--config", str(config), environ={**ENVIRON, **environ})
     async with aiohttp.ClientSession() as http:
         callers = Callers(server, http)
         try:
@@ -179,16 +201,23 @@ async def postgres_site(
     postgres: PostgresServer,
     *,
     slots: int,
+    config: Path | None = None,
     environ: Mapping[str, str] = {},
+    is_apart: bool = False,
 ) -> AsyncIterator[PostgresSite]:
-    """Run two servers in front of the engine, the first of which has the control of the model."""
+    """Run two servers in front of the engine, the first of which has the control of all models.
+
+    If they are apart, each has a data directory of its own.
+    """
     url = await postgres.lend()
-    first, second = _pair(folder, engine, url, slots=slots, environ=environ)
+    config = config or write_config(folder, engine, slots=slots)
+    first, second = _pair(folder, config, url, environ=environ, is_apart=is_apart)
     async with aiohttp.ClientSession() as http:
         callers = Callers(first, http)
         try:
             await callers.start_server()
-            await until_logged(first, f"control taken duty={MODEL}")
+            await until_logged(first, "control taken duty=*")
+            await until_logged(first, "control taken duty=lab/")
             await asyncio.to_thread(second.start)
             yield PostgresSite(callers, second, url)
         finally:
@@ -198,9 +227,8 @@ async def postgres_site(
 
 
 def _pair(
-    folder: Path, engine: RoteEngine, url: str, *, slots: int, environ: Mapping[str, str]
+    folder: Path, config: Path, url: str, *, environ: Mapping[str, str], is_apart: bool
 ) -> list[ServerProcess]:
-    config = write_config(folder, engine, slots=slots)
     shared = {"FOREBAY_DATABASE_URL": url, "FOREBAY_LEASE_S": str(LEASE_S)}
     servers = []
     for name in ("first", "second"):
@@ -210,7 +238,7 @@ def _pair(
                 folder / name,
                 *("--config", str(config)),
                 environ={**ENVIRON, **shared, **environ},
-                data_dir=folder / "data",
+                data_dir=None if is_apart else folder / "data",
             )
         )
     return servers

@@ -7,6 +7,8 @@ import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from fractions import Fraction
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 from forebay.core.clock import Instant
@@ -32,8 +34,11 @@ from forebay.lanes.background_worker import BackgroundWorker
 from forebay.lanes.batch.batches import BatchDesk
 from forebay.lanes.batch.closer import Closer
 from forebay.lanes.batch.files import FileDesk
+from forebay.lanes.batch.forecast import Forecasts
 from forebay.lanes.batch.line_runner import LineRunner
-from forebay.lanes.batch.plan import Planner
+from forebay.lanes.batch.plan import plan
+from forebay.lanes.batch.plan_job import Plan, PlanJob
+from forebay.lanes.batch.plan_jobs import PlanJobs
 from forebay.lanes.batch.validator import Validator
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.catalogue import Catalogue, Served
@@ -54,7 +59,7 @@ from forebay.lanes.webhooks import Webhooks
 from forebay.store.request_records import RequestRecord
 from forebay.store.signals import Topic, queued_subject
 from forebay.store.store import Store
-from tests.fakes import CountingIds, ManualClock, ScriptedEngine, until
+from tests.fakes import CountingIds, Gate, ManualClock, ScriptedEngine, until
 from tests.lanes.watched_dispatcher import WatchedDispatcher
 
 CALLER = Caller(project_id=DEFAULT_PROJECT, key_id="key_1")
@@ -66,6 +71,7 @@ HOUR = CompletionWindow(
     price_factor=Fraction(1, 4),
     lanes=frozenset({Lane.BATCH}),
 )
+RETENTION_S = 2_592_000.0
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 
@@ -91,6 +97,7 @@ class House:
         }
         self.troubled: list[Replica] = []
         self.pauses_s: list[float] = []
+        self.pausing: Gate | None = None  # where pauses between attempts wait
         self.images = Images(AddressGuard((LOOPBACK,)))
         self.turns = Turns(self.dispatcher, images=self.images, on_trouble=self.troubled.append)
         self.contexts = Contexts(store.stored_requests, store.conversations)
@@ -182,14 +189,32 @@ class House:
             self.control,
             clock=clock,
             wake=self.closing,
+            retention_s=RETENTION_S,
         )
-        planner = Planner(self.catalogue, store.blobs, max_requests=1000, max_errors=5)
+        self.plan_jobs = PlanJobs(
+            store,
+            self.catalogue,
+            clock=clock,
+            max_bytes=10**6,
+            max_requests=1000,
+            max_errors=5,
+        )
         self.validator = Validator(
-            planner, store, self.control, clock=clock, on_begun=self.batch_worker.wake
+            self.plan_jobs,
+            self.plan,
+            store,
+            self.control,
+            clock=clock,
+            on_begun=self.batch_worker.wake,
+            after_failure_s=0.0,
         )
         self.files = FileDesk(store, clock=clock, new_id=new_id, max_file_bytes=10**7)
+        self.forecasts = Forecasts(
+            store, clock=clock, models=lambda: [it.model.name for it in self.catalogue.all()]
+        )
         self.batches = BatchDesk(
             store,
+            self.forecasts,
             clock=clock,
             new_id=new_id,
             windows=(*DEFAULT_WINDOWS, HOUR),
@@ -198,6 +223,10 @@ class House:
             on_created=self.validator.wake,
             on_cancelled=self.closing.set,
         )
+
+    async def plan(self, job: PlanJob) -> Plan:
+        """Plan in this process, with the system's folder for what does not fit."""
+        return await plan(job, self.store.blobs, folder=Path(gettempdir()))
 
     def serve(self, name: str, **others: Any) -> Served:
         """Serve a model, and feed the workers with its work."""
@@ -272,6 +301,8 @@ class House:
     async def pause(self, seconds: float) -> None:
         """Move the clock instead of waiting."""
         self.pauses_s.append(seconds)
+        if self.pausing is not None:
+            await self.pausing.pass_through()
         self.clock.move(seconds)
         await asyncio.sleep(0)
 

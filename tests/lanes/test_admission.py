@@ -162,6 +162,30 @@ def test_a_batch_line_is_no_background_call(house: House) -> None:
     assert refused.value.param == "background"
 
 
+def test_the_answer_of_a_batch_line_is_not_streamed(house: House) -> None:
+    body: JsonObject = {"model": "tiny", "input": "hi", "stream": True}
+    with pytest.raises(UnsupportedParameter) as refused:
+        house.admission.admit_line(DialectName.RESPONSES, body, CALLER, window_name="24h")
+    assert refused.value.param == "stream"
+
+
+def test_a_batch_line_is_held_to_the_version_of_the_api_that_its_batch_was_made_by(
+    house: House,
+) -> None:
+    text = {"type": "text", "text": "hi", "citations": [{}]}
+    messages = [{"role": "user", "content": [text]}]
+    body: JsonObject = {"model": "tiny", "max_tokens": 5, "messages": messages}
+
+    def admitted(version: str | None) -> Accepted:
+        return house.admission.admit_line(
+            DialectName.MESSAGES, body, CALLER, window_name="24h", version=version
+        )
+
+    assert admitted("2023-06-01").window.name == "24h"
+    with pytest.raises(InvalidParameter, match="citations"):
+        admitted("2026-10-21")
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

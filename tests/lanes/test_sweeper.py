@@ -6,28 +6,30 @@ from dataclasses import replace
 
 import pytest
 
-from forebay.core.clock import after
+from forebay.core.clock import SystemClock, after
 from forebay.core.lanes import Lane
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.turn import JsonObject
+from forebay.lanes.control import Control, LeasedControl
+from forebay.lanes.orphans import AGE_S
 from forebay.lanes.sweeper import HIDDEN_KEEP_S, Keep, Sweeper
 from forebay.store.blobs import Extent
 from forebay.store.database import StoreFailed
 from tests.fakes import START
 from tests.lanes.house import CALLER, House, running
-from tests.store.makers import completed, new_file, new_request
+from tests.store.makers import completed, new_file, new_request, new_upload, new_upload_part
 
 KEEP_S = 600.0
 EVENTS_S = 7_200.0
 STORED_S = 86_400.0
 
 
-def sweeper(house: House) -> Sweeper:
+def sweeper(house: House, control: Control | None = None) -> Sweeper:
     """Return a sweeper that nobody runs."""
     keep = Keep(unstored_s=KEEP_S, stored_s=STORED_S, events_s=EVENTS_S, reservations_s=EVENTS_S)
-    return Sweeper(house.store, house.control, keep, clock=house.clock)
+    return Sweeper(house.store, control or house.control, keep, clock=house.clock)
 
 
 async def ended(house: House, *, is_stored: bool) -> str:
@@ -131,6 +133,38 @@ async def test_an_expired_file_goes_with_its_blob(house: House) -> None:
     assert await house.store.files.get(DEFAULT_PROJECT, "file-1") is None
     with pytest.raises(StoreFailed):
         await house.store.blobs.get(Extent(blob.id))
+
+
+async def test_an_expired_upload_goes_with_the_blobs_of_its_parts(house: House) -> None:
+    blob = await house.store.blobs.put(b"part")
+    await house.store.uploads.add(new_upload())
+    part = new_upload_part(1, blob_id=blob.id)
+    await house.store.uploads.add_part(part, max_bytes=99)
+    house.clock.move(3599)
+    await sweeper(house).sweep()
+    assert await house.store.blobs.get(Extent(blob.id)) == b"part"
+    house.clock.move(1)
+    await sweeper(house).sweep()
+    assert await house.store.uploads.parts("upload_1") == []
+    with pytest.raises(StoreFailed):
+        await house.store.blobs.get(Extent(blob.id))
+
+
+async def test_orphans_and_remains_are_swept_by_who_keeps_the_house(house: House) -> None:
+    orphan = await house.store.blobs.put(b"orphan")
+    house.clock.move((SystemClock().now() - START) / 1000 + 2 * AGE_S)
+    await sweeper(house).sweep()
+    with pytest.raises(StoreFailed):
+        await house.store.blobs.get(Extent(orphan.id))
+
+
+async def test_another_process_sweeps_nothing(house: House) -> None:
+    orphan = await house.store.blobs.put(b"orphan")
+    house.clock.move((SystemClock().now() - START) / 1000 + 2 * AGE_S)
+    duties, leases = house.store.duties, house.store.leases
+    another = LeasedControl(duties, leases, clock=house.clock, owner="another")
+    await sweeper(house, another).sweep()
+    assert await house.store.blobs.get(Extent(orphan.id)) == b"orphan"
 
 
 async def test_a_stored_response_is_pruned_when_its_time_is_over(house: House) -> None:

@@ -12,6 +12,7 @@ from forebay.core.ledger import EntryKind, LedgerEntry
 from forebay.core.money import Usage
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
+from forebay.core.uploads import Upload, UploadPart, UploadStatus
 from forebay.store.batches import NewSegment
 from forebay.store.request_records import NewRequest, RequestRecord, Settlement
 from forebay.store.segments import NewChunk, Results
@@ -108,6 +109,36 @@ def new_file(id: str = "file-1", **others: Any) -> File:
         "expires_at": None,
     }
     return File(**(values | others))
+
+
+def new_upload(id: str = "upload_1", **others: Any) -> Upload:
+    """Return an upload that has just begun."""
+    values: dict[str, Any] = {
+        "id": id,
+        "project_id": DEFAULT_PROJECT,
+        "key_id": "key_1",
+        "filename": "in.jsonl",
+        "purpose": "batch",
+        "mime_type": "application/jsonl",
+        "size_bytes": 12,
+        "status": UploadStatus.PENDING,
+        "created_at": START,
+        "expires_at": after(START, 3600),
+        "file_expires_after_s": None,
+    }
+    return Upload(**(values | others))
+
+
+def new_upload_part(number: int, **others: Any) -> UploadPart:
+    """Return a part of the first upload."""
+    values: dict[str, Any] = {
+        "id": f"part_{number}",
+        "upload_id": "upload_1",
+        "blob_id": f"blob_{number}",
+        "size_bytes": 4,
+        "created_at": START,
+    }
+    return UploadPart(**(values | others))
 
 
 def new_batch(id: str = "batch_1", **others: Any) -> NewBatch:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from forebay.core.batches import BatchStatus
+from forebay.core.batches import Batch, BatchStatus
+from forebay.core.clock import after
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.store.database import StoreFailed
 from forebay.store.store import Store
 from tests.conftest import OTHER_PROJECT
-from tests.fakes import START
+from tests.fakes import START, ManualClock
 from tests.store.makers import (
     LEASED_UNTIL,
     batch_of,
@@ -66,29 +67,68 @@ async def test_a_batch_fails_only_while_it_is_validated(store: Store) -> None:
     assert failed.errors == '{"object":"list"}'
 
 
-async def test_a_batch_with_lines_left_is_not_finalized(store: Store) -> None:
-    batch = await begun(store)
-    assert not await store.batches.finalize(batch.id)
-
-
-async def test_a_batch_with_every_result_is_finalized_then_completed(store: Store) -> None:
-    batch = await begun(store, segment(lines=1))
+async def record_all(store: Store) -> Batch:
+    """Record the only line of the only batch; returns the batch."""
     claimed = await store.segments.claim("tiny", lease_expires_at=LEASED_UNTIL)
     assert claimed is not None
-    await store.segments.record(*claimed, results(chunk(0)))
-    assert await store.batches.finalize(batch.id)
-    assert not await store.batches.finalize(batch.id)
+    assert await store.segments.record(*claimed, results(chunk(0)))
+    return await batch_of(store)
+
+
+async def test_a_batch_with_lines_left_is_not_finalized(store: Store, clock: ManualClock) -> None:
+    await begun(store, segment(lines=2))
+    claimed = await store.segments.claim("tiny", lease_expires_at=LEASED_UNTIL)
+    assert claimed is not None
+    assert not await store.segments.record(*claimed, results(chunk(0)))
+    assert (await batch_of(store)).status is BatchStatus.IN_PROGRESS
+    assert await store.batches.to_close(now=clock.now()) == []
+
+
+async def test_the_last_result_finalizes_a_batch_which_is_then_to_be_completed(
+    store: Store, clock: ManualClock
+) -> None:
+    await begun(store, segment(lines=1))
+    clock.move(5)
+    batch = await record_all(store)
+    assert (batch.status, batch.finalizing_at) == (BatchStatus.FINALIZING, after(START, 5))
+    assert await store.batches.to_close(now=clock.now()) == [batch]
     assert await store.batches.complete(batch.id)
     assert (await batch_of(store)).status is BatchStatus.COMPLETED
+    assert await store.batches.to_close(now=clock.now()) == []
+
+
+async def test_the_last_result_of_a_cancelling_batch_leaves_it_cancelling(store: Store) -> None:
+    batch = await begun(store, segment(lines=1))
+    claimed = await store.segments.claim("tiny", lease_expires_at=LEASED_UNTIL)
+    assert claimed is not None and await store.batches.cancel(batch)
+    assert not await store.segments.record(*claimed, results(chunk(0)))
+    assert (await batch_of(store)).status is BatchStatus.CANCELLING
+
+
+async def test_only_batches_with_something_to_do_are_to_close(
+    store: Store, clock: ManualClock
+) -> None:
+    for number, expires_s in ((1, 60), (2, 120), (3, 60)):
+        others = {"id": f"batch_{number}", "expires_at": after(START, expires_s)}
+        await begun(store, segment(lines=1), **others)
+    assert await store.batches.to_close(now=clock.now()) == []
+    assert await store.batches.next_expiry(now=clock.now()) == after(START, 60)
+    assert await store.batches.cancel(await batch_of(store, "batch_3"))
+    assert [batch.id for batch in await store.batches.to_close(now=clock.now())] == ["batch_3"]
+    clock.move(60)
+    found = await store.batches.to_close(now=clock.now())
+    assert {batch.id for batch in found} == {"batch_1", "batch_3"}
+    assert await store.batches.next_expiry(now=clock.now()) == after(START, 120)
+
+
+async def test_where_nothing_runs_nothing_expires(store: Store, clock: ManualClock) -> None:
+    assert await store.batches.next_expiry(now=clock.now()) is None
 
 
 async def test_a_completed_batch_stays_as_it_is(store: Store) -> None:
     await begun(store, segment(lines=1))
-    claimed = await store.segments.claim("tiny", lease_expires_at=LEASED_UNTIL)
-    assert claimed is not None
-    await store.segments.record(*claimed, results(chunk(0)))
-    batch = await batch_of(store)
-    assert await store.batches.finalize(batch.id) and await store.batches.complete(batch.id)
+    batch = await record_all(store)
+    assert await store.batches.complete(batch.id)
     assert not await store.batches.cancel(batch)
     assert not await store.batches.expire(batch.id)
     assert not await store.batches.end_cancelled(batch.id)

@@ -1,78 +1,43 @@
-"""Blobs: immutable, and really on the disk once committed."""
+"""Blobs, wherever they are kept: immutable, and durable once committed."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import os
-import stat
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from forebay.store.blobs import PIECE_BYTES, Extent, LocalBlobs
-from forebay.store.database import StoreFailed
-from tests.fakes import CountingIds
+from forebay.core.clock import SystemClock
+from forebay.store.blobs import PIECE_BYTES, BlobMissing, Blobs, Extent, OwnedBlobs
+from forebay.store.object_blobs import READ_BYTES
+from forebay.store.object_writer import PART_BYTES
+
+SKEW_MS = 60_000  # between this machine and whoever says when a blob was written
 
 
-class WatchedSync:
-    """Notes what is synced, and what the folder of blobs holds at that moment."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.synced: list[tuple[str, list[str]]] = []
-
-    def __call__(self, descriptor: int) -> None:
-        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
-        name = Path(os.readlink(f"/proc/self/fd/{descriptor}")).name
-        named = [path.name for path in self._folder.glob("??/*")]
-        self.synced.append((f"{kind} {name}", named))
+def counted(size_bytes: int) -> bytes:
+    """Return bytes of which no two stretches are the same."""
+    return b"".join(number.to_bytes(4, "big") for number in range(size_bytes // 4))
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "blobs"
+async def listed(blobs: Blobs) -> list[str]:
+    """Return the ids of all blobs."""
+    return sorted([blob_id async for blob_id, _ in blobs.listed()])
 
 
-@pytest.fixture
-def sync(folder: Path) -> WatchedSync:
-    return WatchedSync(folder)
-
-
-@pytest.fixture
-def blobs(folder: Path, sync: WatchedSync) -> Iterator[LocalBlobs]:
-    blobs = LocalBlobs(folder, new_id=CountingIds(), sync=sync)
-    yield blobs
-    blobs.close()
-
-
-def files_in(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.is_file()]
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads names from /proc")
-async def test_a_blob_is_synced_before_it_has_its_name_and_its_folder_after(
-    blobs: LocalBlobs, sync: WatchedSync
-) -> None:
-    blob = await blobs.put(b"content")
-    spread = blob.id[-2:]
-    assert sync.synced == [
-        (f"file {blob.id}", []),
-        ("folder blobs", []),  # which names the folder that is new
-        (f"folder {spread}", [blob.id]),
-    ]
-
-
-async def test_what_was_put_is_got(blobs: LocalBlobs) -> None:
+async def test_what_was_put_is_got(blobs: Blobs) -> None:
     blob = await blobs.put(b"content")
     assert await blobs.get(Extent(blob.id)) == b"content"
     assert blob.size_bytes == 7
     assert blob.sha256 == hashlib.sha256(b"content").hexdigest()
 
 
-async def test_a_blob_written_in_pieces_is_read_in_pieces(blobs: LocalBlobs) -> None:
+async def test_nothing_can_be_put_and_got(blobs: Blobs) -> None:
+    blob = await blobs.put(b"")
+    assert await blobs.get(Extent(blob.id)) == b""
+    assert [piece async for piece in blobs.read(Extent(blob.id))] == []
+
+
+async def test_a_blob_written_in_pieces_is_read_in_pieces(blobs: Blobs) -> None:
     writer = await blobs.create()
     await writer.write(b"a" * PIECE_BYTES)
     await writer.write(b"b" * 10)
@@ -80,95 +45,83 @@ async def test_a_blob_written_in_pieces_is_read_in_pieces(blobs: LocalBlobs) -> 
     assert [len(piece) async for piece in blobs.read(Extent(blob.id))] == [PIECE_BYTES, 10]
 
 
-async def test_a_blob_that_is_not_committed_cannot_be_read(blobs: LocalBlobs, folder: Path) -> None:
+@pytest.mark.parametrize("size_bytes", [PART_BYTES - 4, PART_BYTES, 2 * PART_BYTES + 4])
+async def test_a_large_blob_is_what_was_written(blobs: Blobs, size_bytes: int) -> None:
+    content = counted(size_bytes)
     writer = await blobs.create()
-    await writer.write(b"half")
-    (name,) = files_in(folder)
-    with pytest.raises(StoreFailed):
-        await blobs.get(Extent(name))
-    await writer.abandon()
+    for start in range(0, size_bytes, 100_000):
+        await writer.write(content[start : start + 100_000])
+    assert writer.sha256 == hashlib.sha256(content).hexdigest()
+    blob = await writer.commit()
+    assert (blob.size_bytes, blob.sha256) == (size_bytes, writer.sha256)
+    pieces = [piece async for piece in blobs.read(Extent(blob.id))]
+    assert max(len(piece) for piece in pieces) <= PIECE_BYTES
+    assert b"".join(pieces) == content
 
 
-async def test_abandoning_leaves_nothing(blobs: LocalBlobs, folder: Path) -> None:
-    writer = await blobs.create()
-    await writer.write(b"half")
-    await writer.abandon()
-    assert files_in(folder) == []
+@pytest.mark.parametrize(
+    ("start", "end"), [(0, 1), (3, 9), (READ_BYTES - 3, READ_BYTES + 5), (10, 2 * READ_BYTES + 1)]
+)
+async def test_a_stretch_is_read_alone(blobs: Blobs, start: int, end: int) -> None:
+    content = counted(2 * READ_BYTES + 4)
+    extent = Extent((await blobs.put(content)).id, start, end - start)
+    assert await blobs.get(extent) == content[start:end]
+    assert b"".join([piece async for piece in blobs.read(extent)]) == content[start:end]
 
 
-async def test_a_writer_that_is_cancelled_in_its_commit_can_still_be_abandoned(
-    folder: Path,
+async def test_a_stretch_without_a_size_goes_to_the_end(blobs: Blobs) -> None:
+    blob = await blobs.put(b"content")
+    assert await blobs.get(Extent(blob.id, 3)) == b"tent"
+
+
+@pytest.mark.parametrize(
+    ("extent", "content"), [((5, 9), b"nt"), ((7, 2), b""), ((90, 2), b""), ((3, 0), b"")]
+)
+async def test_a_stretch_ends_with_its_blob(
+    blobs: Blobs, extent: tuple[int, int], content: bytes
 ) -> None:
-    reached, go_on = threading.Event(), threading.Event()
-
-    def slow(_: int) -> None:
-        reached.set()
-        go_on.wait()
-
-    blobs = LocalBlobs(folder, new_id=CountingIds(), sync=slow)
-    writer = await blobs.create()
-    await writer.write(b"half")
-    committing = asyncio.create_task(writer.commit())
-    await asyncio.to_thread(reached.wait)
-    committing.cancel()
-    go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await committing
-    await writer.abandon()
-    blobs.close()
-    assert files_in(folder) == []
+    blob = await blobs.put(b"content")
+    assert await blobs.get(Extent(blob.id, *extent)) == content
 
 
-async def test_what_a_crash_left_is_swept_at_the_next_start(
-    blobs: LocalBlobs, folder: Path
-) -> None:
-    kept = await blobs.put(b"kept")
-    writer = await blobs.create()
-    await writer.write(b"half")
-    LocalBlobs(folder, new_id=CountingIds()).close()
-    assert files_in(folder) == [kept.id]
-    await writer.abandon()
+@pytest.mark.parametrize("extent", [Extent("blob_none"), Extent("blob_none", 1, 2)])
+async def test_a_blob_that_is_not_there_is_missing(blobs: Blobs, extent: Extent) -> None:
+    with pytest.raises(BlobMissing):
+        await blobs.get(extent)
+    with pytest.raises(BlobMissing):
+        await anext(blobs.read(extent))
 
 
-async def test_a_server_that_shares_the_folder_sweeps_only_what_is_old(
-    blobs: LocalBlobs, folder: Path
-) -> None:
-    old, new = await blobs.create(), await blobs.create()
-    await old.write(b"left by a crash")
-    (left,) = files_in(folder)
-    os.utime(folder / "incoming" / left, (0, 0))
-    await new.write(b"half of what another server takes just now")
-    LocalBlobs(folder, new_id=CountingIds(), is_shared=True).close()
-    blob = await new.commit()
-    assert files_in(folder) == [blob.id]
-    await old.abandon()
-
-
-async def test_a_deleted_blob_is_gone_and_may_be_deleted_again(
-    blobs: LocalBlobs, folder: Path
-) -> None:
+async def test_a_deleted_blob_is_gone_and_may_be_deleted_again(blobs: Blobs) -> None:
     blob = await blobs.put(b"content")
     for _ in range(2):
         await blobs.delete(blob.id)
-    assert files_in(folder) == []
+    with pytest.raises(BlobMissing):
+        await blobs.get(Extent(blob.id))
 
 
-async def test_a_disk_that_fails_is_the_stores_error(folder: Path) -> None:
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
+async def test_what_is_committed_is_listed_with_its_time(blobs: Blobs) -> None:
+    kept = [(await blobs.put(b"kept")).id for _ in range(3)]
+    writer = await blobs.create()
+    await writer.write(b"half")
+    now = SystemClock().now()
+    found = {blob_id: written_at async for blob_id, written_at in blobs.listed()}
+    assert sorted(found) == sorted(kept)
+    assert all(abs(written_at - now) < SKEW_MS for written_at in found.values())
+    await writer.abandon()
 
-    blobs = LocalBlobs(folder, new_id=CountingIds(), sync=full)
-    with pytest.raises(StoreFailed, match="No space left"):
-        await blobs.put(b"content")
-    blobs.close()
+
+@pytest.mark.parametrize("size_bytes", [4, 2 * PART_BYTES])
+async def test_of_an_abandoned_blob_nothing_is_there(blobs: Blobs, size_bytes: int) -> None:
+    writer = await blobs.create()
+    await writer.write(b"x" * size_bytes)
+    await writer.abandon()
+    assert await listed(blobs) == []
 
 
-async def test_a_blob_that_could_not_be_put_leaves_nothing(folder: Path) -> None:
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    blobs = LocalBlobs(folder, new_id=CountingIds(), sync=full)
-    with pytest.raises(StoreFailed):
-        await blobs.put(b"content")
-    blobs.close()
-    assert files_in(folder) == []
+async def test_a_mark_is_kept_once_and_is_no_blob(blobs: OwnedBlobs) -> None:
+    assert await blobs.mark() is None
+    for mark in ("first", "second"):
+        await blobs.keep_mark(mark)
+    assert await blobs.mark() == "first"
+    assert await listed(blobs) == []

@@ -21,7 +21,7 @@ async def test_another_project_sees_and_deletes_nothing(store: Store) -> None:
     await store.files.add(new_file())
     assert await store.files.get(OTHER_PROJECT, "file-1") is None
     assert await store.files.page(OTHER_PROJECT, purpose=None, after=None, limit=9) == []
-    assert await store.files.delete(OTHER_PROJECT, "file-1") == (False, None)
+    assert await store.files.delete(OTHER_PROJECT, "file-1") == (False, [])
     assert await store.files.get(DEFAULT_PROJECT, "file-1") is not None
 
 
@@ -45,9 +45,9 @@ async def test_deleting_the_last_name_of_a_blob_tells_it(store: Store) -> None:
     file = new_file()
     await store.files.add(file)
     await store.files.add(replace(file, id="file-2"))
-    assert await store.files.delete(DEFAULT_PROJECT, "file-1") == (True, None)
-    assert await store.files.delete(DEFAULT_PROJECT, "file-2") == (True, "blob_1")
-    assert await store.files.delete(DEFAULT_PROJECT, "file-2") == (False, None)
+    assert await store.files.delete(DEFAULT_PROJECT, "file-1") == (True, [])
+    assert await store.files.delete(DEFAULT_PROJECT, "file-2") == (True, ["blob_1"])
+    assert await store.files.delete(DEFAULT_PROJECT, "file-2") == (False, [])
 
 
 async def test_files_are_listed_from_either_end(store: Store) -> None:
@@ -63,3 +63,17 @@ async def test_an_expired_file_is_not_listed(store: Store, clock: ManualClock) -
     await store.files.add(new_file("file-1", expires_at=after(START, 60)))
     clock.move(60)
     assert await store.files.page(DEFAULT_PROJECT, purpose=None, after=None, limit=9) == []
+
+
+async def test_the_files_of_message_batches_are_not_listed(store: Store) -> None:
+    await store.files.add(new_file("file-1", purpose="message_batch"))
+    for purpose in (None, "message_batch"):
+        for is_oldest_first in (False, True):
+            assert not await store.files.page(
+                DEFAULT_PROJECT,
+                purpose=purpose,
+                after=None,
+                limit=9,
+                is_oldest_first=is_oldest_first,
+            )
+    assert await store.files.get(DEFAULT_PROJECT, "file-1") is not None

@@ -17,8 +17,8 @@ from forebay.core.clock import after
 from forebay.core.errors import LeaseLost
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
-from forebay.store.blobs import LocalBlobs
 from forebay.store.database import Database
+from forebay.store.local_blobs import LocalBlobs
 from forebay.store.postgres import PostgresDatabase
 from forebay.store.request_records import RequestRecord
 from forebay.store.sqlite import SqliteDatabase

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from forebay.core.batches import Batch
+from forebay.core.batches import Batch, LineOutcome
 from forebay.core.clock import after
 from forebay.core.errors import LeaseLost
+from forebay.core.ledger import EntryKind
 from forebay.core.money import Usage
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.store.database import StoreFailed
-from forebay.store.segments import SegmentRecord
+from forebay.store.segments import SegmentRecord, Tally
 from forebay.store.signals import Topic
 from forebay.store.store import Store
 from tests.fakes import START, ManualClock
@@ -20,6 +23,7 @@ from tests.store.makers import (
     begun,
     charge_count,
     chunk,
+    entry,
     results,
     segment,
 )
@@ -149,8 +153,8 @@ async def test_a_record_that_is_refused_keeps_nothing_of_it(store: Store) -> Non
 
 async def test_a_released_segment_is_claimed_again(store: Store) -> None:
     await begun(store)
-    held, _ = await claim(store)
-    await store.segments.release(held)
+    held, batch = await claim(store)
+    await store.segments.release(held, batch)
     again, _ = await claim(store)
     assert again.id == held.id and again.lease_id != held.lease_id
 
@@ -160,17 +164,90 @@ async def test_a_stale_release_takes_nothing_away(store: Store) -> None:
     stale, batch = await claim(store)
     await store.leases.void_all()
     current, _ = await claim(store)
-    await store.segments.release(stale)
+    await store.segments.release(stale, batch)
     await store.segments.record(current, batch, results(chunk(0)))
 
 
-async def test_a_waiting_segment_can_be_held_whatever_its_batch_does(store: Store) -> None:
-    batch = await begun(store)
+async def test_waiting_segments_are_held_in_order_whatever_their_batch_does(store: Store) -> None:
+    batch = await begun(store, segment(0), segment(1), segment(2))
+    await claim(store)
     assert await store.batches.cancel(batch)
-    (waiting,) = await store.segments.unfinished(batch.id)
-    held = await store.segments.hold(waiting, lease_expires_at=LEASED_UNTIL)
-    assert held is not None
-    assert await store.segments.hold(waiting, lease_expires_at=LEASED_UNTIL) is None
+    held = []
+    for from_ordinal in (0, 2, 3):
+        held.append(
+            await store.segments.hold_next(
+                batch.id, from_ordinal=from_ordinal, lease_expires_at=LEASED_UNTIL
+            )
+        )
+    assert [None if each is None else each.ordinal for each in held] == [1, 2, None]
+
+
+async def test_a_batch_has_unfinished_segments_until_all_are_done(store: Store) -> None:
+    batch = await begun(store, segment(lines=1))
+    assert await store.segments.has_unfinished(batch.id)
+    held, batch = await claim(store)
+    assert await store.segments.has_unfinished(batch.id)
+    await store.segments.record(held, batch, results(chunk(0)))
+    assert not await store.segments.has_unfinished(batch.id)
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+async def test_what_is_recorded_again_after_an_unanswered_commit_is_real_once(
+    store: Store, lines: int
+) -> None:
+    await begun(store, segment(lines=lines))
+    held, batch = await claim(store)
+    first = await store.segments.record(held, batch, results(chunk(0)))
+    counted = await batch_of(store)
+    assert await store.segments.record(held, batch, results(chunk(0))) == first == (lines == 1)
+    assert await batch_of(store) == counted
+    assert await charge_count(store) == 1
+    assert len(await store.segments.chunks(batch.id, kind="output")) == 1
+
+
+async def test_what_is_recorded_again_is_real_though_the_lease_was_lost_since(
+    store: Store,
+) -> None:
+    await begun(store)
+    held, batch = await claim(store)
+    await store.segments.record(held, batch, results(chunk(0)))
+    await store.leases.void_all()
+    await store.segments.record(held, batch, results(chunk(0)))
+    assert await charge_count(store) == 1
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_what_unfinished_lines_have_cost_is_noted_as_their_segment_is_given_back(
+    store: Store, is_lost: bool
+) -> None:
+    await begun(store)
+    held, batch = await claim(store)
+    if is_lost:
+        await store.leases.void_all()
+    usage = Usage(input_tokens=10, output_tokens=2)
+    waste = entry(kind=EntryKind.WASTE, subject_id="seg/lease", usage=usage)
+    await store.segments.release(
+        held, batch, tally=Tally(retries=3, waste=usage, waste_nanos=700), waste=waste
+    )
+    counted = await batch_of(store)
+    assert (counted.retry_count, counted.waste_nanos) == (3, 700)
+    assert (counted.waste_input_tokens, counted.waste_output_tokens) == (10, 2)
+    assert (counted.ended_count, counted.output_file_id, counted.error_file_id) == (0, None, None)
+    assert await charge_count(store) == 0
+    await claim(store)
+
+
+async def test_every_outcome_is_counted_by_its_name(store: Store) -> None:
+    await begun(store, segment(lines=6))
+    held, batch = await claim(store)
+    outcomes = dict.fromkeys(LineOutcome, 1)
+    both = results(chunk(0, 1), chunk(2, 3, 4, 5, kind="error", blob_id="blob_e"))
+    await store.segments.record(held, batch, replace(both, tally=Tally(outcomes=outcomes)))
+    counted = await batch_of(store)
+    assert (counted.completed_count, counted.failed_count) == (2, 4)
+    assert (counted.schema_failed_count, counted.refused_count) == (1, 1)
+    assert (counted.engine_failed_count, counted.expired_count) == (1, 1)
+    assert counted.cancelled_count == 1
 
 
 async def test_leases_of_segments_are_voided_and_renewed(store: Store) -> None:

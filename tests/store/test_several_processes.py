@@ -10,10 +10,10 @@ import pytest
 from forebay.core.errors import LeaseLost
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.dialects.turn import JsonObject
-from forebay.store.blobs import LocalBlobs
 from forebay.store.conversations import Appended
 from forebay.store.database import Tx
 from forebay.store.events import EventGroup
+from forebay.store.local_blobs import LocalBlobs
 from forebay.store.postgres import PostgresDatabase
 from forebay.store.store import Store, build_store
 from tests.conftest import OTHER_PROJECT

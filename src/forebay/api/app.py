@@ -10,17 +10,20 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from forebay.api.batch_outcomes import Outcomes, batch_outcome_routes
 from forebay.api.batches import batch_routes
 from forebay.api.body import BodyLimits
 from forebay.api.compaction import CompactionRoute
 from forebay.api.conversations import conversation_routes
 from forebay.api.counting import counting_routes
 from forebay.api.docs.routes import docs_routes
+from forebay.api.file_content import file_content_routes
 from forebay.api.files import file_routes
 from forebay.api.front_page import front_page_routes
 from forebay.api.health import health_routes
 from forebay.api.inference import InferenceRoute
 from forebay.api.keys import KeyRing
+from forebay.api.message_batches import message_batch_routes
 from forebay.api.models import model_routes
 from forebay.api.operations import every_operation
 from forebay.api.organization import organization_routes
@@ -30,6 +33,7 @@ from forebay.api.responses_socket import ResponsesSocket
 from forebay.api.routes import ErrorEdge, RequestIds, StrangePaths, answer_nobody
 from forebay.api.stored import stored_routes
 from forebay.api.stored_chats import stored_chat_routes
+from forebay.api.uploads import upload_routes
 from forebay.api.webhook_endpoints import webhook_routes
 from forebay.core.errors import ForebayError
 from forebay.core.ids import NewId
@@ -38,6 +42,9 @@ from forebay.lanes.admission import Admission
 from forebay.lanes.background import Background
 from forebay.lanes.batch.batches import BatchDesk
 from forebay.lanes.batch.files import FileDesk
+from forebay.lanes.batch.inline_batches import InlineBatches
+from forebay.lanes.batch.message_batches import MessageBatchDesk
+from forebay.lanes.batch.uploads import UploadDesk
 from forebay.lanes.catalogue import Catalogue
 from forebay.lanes.compaction import Compaction
 from forebay.lanes.contexts import Contexts
@@ -78,13 +85,19 @@ class Rooms:
     stored_chats: StoredChats
     conversations: ConversationDesk
     files: FileDesk
+    uploads: UploadDesk
     batches: BatchDesk
+    inline_batches: InlineBatches
+    message_batches: MessageBatchDesk
+    batch_outcomes: Outcomes
     webhook_endpoints: WebhookDesk
     webhook_deliveries: DeliveryDesk
     projects: Projects
     new_id: NewId
     max_body_bytes: int
     max_file_bytes: int
+    max_batch_file_bytes: int
+    max_message_batch_bytes: int
     body_timeout_s: float
 
 
@@ -115,8 +128,8 @@ class FrontDoor:
 def build_app(rooms: Rooms) -> FrontDoor:
     """Return the application."""
     edge = ErrorEdge()
-    limits = BodyLimits(max_bytes=rooms.max_body_bytes, timeout_s=rooms.body_timeout_s)
-    file_limits = BodyLimits(max_bytes=rooms.max_file_bytes, timeout_s=rooms.body_timeout_s)
+    limits = _limits(rooms, rooms.max_body_bytes)
+    file_limits = _limits(rooms, rooms.max_file_bytes)
     hot: dict[str, ASGIApp] = {**_inference_routes(rooms, limits)}
     hot["/v1/responses/compact"] = CompactionRoute(
         rooms.compaction,
@@ -140,7 +153,24 @@ def build_app(rooms: Rooms) -> FrontDoor:
             *stored_chat_routes(rooms.keys, rooms.stored_chats, limits),
             *conversation_routes(rooms.keys, rooms.conversations, rooms.idempotency, limits),
             *file_routes(rooms.keys, rooms.files, rooms.idempotency, file_limits),
-            *batch_routes(rooms.keys, rooms.batches, rooms.idempotency, limits),
+            *file_content_routes(rooms.keys, rooms.files),
+            *upload_routes(rooms.keys, rooms.uploads, rooms.idempotency, limits),
+            *batch_routes(
+                rooms.keys,
+                rooms.batches,
+                rooms.inline_batches,
+                rooms.idempotency,
+                _limits(rooms, rooms.max_batch_file_bytes),
+            ),
+            *message_batch_routes(
+                rooms.keys,
+                rooms.message_batches,
+                rooms.idempotency,
+                _limits(rooms, rooms.max_message_batch_bytes),
+            ),
+            *batch_outcome_routes(
+                rooms.keys, rooms.batch_outcomes, rooms.batches, rooms.idempotency, limits
+            ),
             *webhook_routes(
                 rooms.keys,
                 rooms.webhook_endpoints,
@@ -164,6 +194,10 @@ def build_app(rooms: Rooms) -> FrontDoor:
     # A redirect would lead to whatever host the caller's headers name.
     rest.router.redirect_slashes = False
     return FrontDoor(hot, _sockets(rooms), RequestIds(rest, rooms.new_id))
+
+
+def _limits(rooms: Rooms, max_bytes: int) -> BodyLimits:
+    return BodyLimits(max_bytes=max_bytes, timeout_s=rooms.body_timeout_s)
 
 
 def _sockets(rooms: Rooms) -> dict[str, ASGIApp]:

@@ -7,20 +7,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from forebay.api.body import BodyLimits
-from forebay.api.idempotency import keyed_body
 from forebay.api.keys import KeyRing
 from forebay.api.openapi import parameters
 from forebay.api.openapi.answers.files import BatchObject, BatchPage
 from forebay.api.openapi.answers.shared import Metadata
 from forebay.api.openapi.operation import Answer, Group, JsonBody, Operation
-from forebay.api.routes import json_response, limit_of
+from forebay.api.routes import check_query, json_response, limit_of
+from forebay.api.spooled import SpooledRoute
 from forebay.core.errors import Conflict, WindowNotOffered
 from forebay.dialects.batches import BatchBody
+from forebay.dialects.inline_requests import InlineRequest
 from forebay.lanes.batch.batches import BATCH, BatchDesk
+from forebay.lanes.batch.inline_batches import InlineBatches
 from forebay.lanes.idempotency import Idempotency
 
 PATH = "/v1/batches"
 ONE = PATH + "/{id}"
+
+PAGING = (parameters.AFTER, parameters.limit(default=20, most=100))
+PAGING_NAMES = tuple(parameter.name for parameter in PAGING)
 
 OPERATIONS = (
     Operation(
@@ -29,9 +34,14 @@ OPERATIONS = (
         group=Group.BATCHES,
         summary="Run a file of requests",
         what="Each line is a JSON object with `custom_id`, `method`, `url` and `body`. Lines are "
-        "validated afterwards: an unreadable file makes a failed batch, not an error here.",
+        "validated afterwards: an unreadable file makes a failed batch, not an error here. In the "
+        "place of a file there may be `requests`: they are made the lines of one.",
         parameters=(parameters.IDEMPOTENCY_KEY,),
-        body=JsonBody(BatchBody, also={"metadata": Metadata | None}),
+        body=JsonBody(
+            BatchBody,
+            also={"metadata": Metadata | None, "requests": list[InlineRequest] | None},
+            optional=frozenset({"input_file_id"}),
+        ),
         example={
             "input_file_id": "file-...",
             "endpoint": "/v1/chat/completions",
@@ -45,7 +55,7 @@ OPERATIONS = (
         path=PATH,
         group=Group.BATCHES,
         summary="List batches, newest first",
-        parameters=(parameters.AFTER, parameters.limit(default=20, most=100)),
+        parameters=PAGING,
         answer=Answer(what="A page of batches.", shape=BatchPage),
     ),
     Operation(
@@ -68,24 +78,30 @@ OPERATIONS = (
 
 
 def batch_routes(
-    keys: KeyRing, batches: BatchDesk, idempotency: Idempotency, limits: BodyLimits
+    keys: KeyRing,
+    batches: BatchDesk,
+    inline: InlineBatches,
+    idempotency: Idempotency,
+    inline_limits: BodyLimits,
 ) -> list[Route]:
-    """Return the routes under `/v1/batches`."""
+    """Return the routes under `/v1/batches`; a body with requests in it has limits of its own."""
+    new = SpooledRoute(
+        idempotency, inline_limits, path=PATH, id_prefix=BATCH, receive=inline.receive
+    )
 
     async def create(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
-        body, use = await keyed_body(request, caller, PATH, limits)
-        return json_response(
-            await idempotency.once(
-                use,
-                BATCH,
-                make=lambda birth: batches.create(caller, body, birth=birth),
-                show=lambda made_id: batches.get(caller, made_id),
-            )
+        made = await new.once(
+            request,
+            caller,
+            make=lambda spooled, birth: inline.create(caller, spooled, birth=birth),
+            show=lambda made_id: batches.get(caller, made_id),
         )
+        return json_response(made)
 
     async def page(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
+        check_query(request, PAGING_NAMES)
         limit = limit_of(request, default=20, most=100)
         after = request.query_params.get("after")
         return json_response(await batches.page(caller, after=after, limit=limit))

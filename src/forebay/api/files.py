@@ -1,19 +1,19 @@
-"""Files: upload, list, look, read, delete."""
+"""Files: upload, list, look, delete; their content is in `file_content`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from forebay.api.body import BodyLimits, body_pieces, refuse_declared
 from forebay.api.idempotency import idempotency_key, key_use
 from forebay.api.keys import KeyRing
 from forebay.api.multipart import (
-    MAX_FIELD_BYTES,
+    MAX_FORM_BYTES,
     Event,
     MultipartReader,
     PartBegin,
@@ -25,8 +25,8 @@ from forebay.api.openapi.answers.files import FileObject, FilePage
 from forebay.api.openapi.answers.shared import Deleted
 from forebay.api.openapi.bodies import UploadForm
 from forebay.api.openapi.operation import Answer, FormBody, Group, Operation, Parameter
-from forebay.api.routes import MAX_DIGITS, is_oldest_first, json_response, limit_of
-from forebay.core.errors import InvalidParameter, MissingParameter
+from forebay.api.routes import MAX_DIGITS, check_query, is_oldest_first, json_response, limit_of
+from forebay.core.errors import InvalidParameter, MissingParameter, UnsupportedParameter
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import encode
 from forebay.lanes.admission import Caller
@@ -35,13 +35,10 @@ from forebay.lanes.idempotency import Idempotency
 from forebay.store.blobs import BlobWriter
 from forebay.store.reservations import Birth
 
-MAX_FIELDS = 32
-# What a form may hold beside its file.
-MAX_FORM_BYTES = (MAX_FIELDS + 1) * MAX_FIELD_BYTES
-
-
 PATH = "/v1/files"
 ONE = PATH + "/{id}"
+LISTED_BY = ("purpose", "after", "limit", "order")
+FIELDS = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
 
 OPERATIONS = (
     Operation(
@@ -81,14 +78,6 @@ OPERATIONS = (
         summary="Delete a file",
         answer=Answer(what="It is gone.", shape=Deleted),
     ),
-    Operation(
-        method="GET",
-        path=ONE + "/content",
-        group=Group.FILES,
-        summary="Read a file",
-        what="The output of a running batch holds what is done so far.",
-        answer=Answer(what="Its bytes.", media_type="application/octet-stream"),
-    ),
 )
 
 
@@ -108,6 +97,7 @@ def file_routes(
 
     async def page(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
+        check_query(request, LISTED_BY)
         query = request.query_params
         return json_response(
             await files.page(
@@ -123,11 +113,6 @@ def file_routes(
         caller = keys.authenticate(request.headers.raw)
         return json_response(await files.get(caller, request.path_params["id"]))
 
-    async def content(request: Request) -> Response:
-        caller = keys.authenticate(request.headers.raw)
-        pieces = await files.content(caller, request.path_params["id"])
-        return StreamingResponse(pieces, media_type="application/octet-stream")
-
     async def delete(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
         return json_response(await files.delete(caller, request.path_params["id"]))
@@ -137,7 +122,6 @@ def file_routes(
         Route(PATH, page, methods=["GET"]),
         Route(ONE, get, methods=["GET"]),
         Route(ONE, delete, methods=["DELETE"]),
-        Route(ONE + "/content", content, methods=["GET"]),
     ]
 
 
@@ -191,10 +175,8 @@ async def _received(events: AsyncIterator[Event], files: FileDesk) -> _Upload:
         async for event in events:
             if not isinstance(event, PartBegin):
                 continue
-            if len(fields) > MAX_FIELDS:
-                raise InvalidParameter("The form has too many fields.")
             if event.filename is None:
-                fields[event.name] = await field_text(events)
+                fields[event.name] = await _field(event.name, events, fields)
             elif event.name == "file" and writer is None:
                 filename = event.filename
                 writer = await files.receive(part_pieces(events))
@@ -217,6 +199,17 @@ async def _received(events: AsyncIterator[Event], files: FileDesk) -> _Upload:
         # Not the body as it came: its boundary is made anew for every call.
         form=encode([sorted(fields.items()), filename, writer.sha256]),
     )
+
+
+async def _field(name: str, events: AsyncIterator[Event], there: Collection[str]) -> str:
+    """Return a field's text; raises an error for one that would be left out of account."""
+    if name == "file":
+        raise InvalidParameter("The part 'file' has no filename, so it is no file.", param=name)
+    if name not in FIELDS:
+        raise UnsupportedParameter(name, "the form has no such field")
+    if name in there:
+        raise InvalidParameter(f"'{name}' is there more than once.", param=name)
+    return await field_text(events)
 
 
 def _expires_after_s(fields: dict[str, str]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Protocol
 
 from starlette.requests import Request
 
@@ -16,6 +17,18 @@ from forebay.store.reservations import KeyUse
 
 NAMES = (b"idempotency-key", b"anthropic-idempotency-key")
 MAX_CHARACTERS = 255
+
+
+class Sha256(Protocol):
+    """A SHA-256 that is being taken."""
+
+    def update(self, piece: bytes, /) -> None:
+        """Add bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Return it as it is now."""
+        ...
 
 
 def idempotency_key(headers: Headers) -> str | None:
@@ -40,15 +53,25 @@ def key_use(
     `window` is the one that a header names: it is a part of what is asked for.
     """
     if key is None:
+        return None  # and no body is hashed for nothing
+    return print_use(key, caller, route, hashlib.sha256(body), window=window)
+
+
+def print_use(
+    key: str | None, caller: Caller, route: str, body: Sha256, *, window: str | None = None
+) -> KeyUse | None:
+    """Return the same of a body that nobody holds: its SHA-256, to which nothing is added later."""
+    if key is None:
         return None
-    # No JSON has the byte that stands between them.
-    asked = body if window is None else body + b"\0" + window.encode()
+    if window is not None:
+        # No JSON has the byte that stands between them.
+        body.update(b"\0" + window.encode())
     return KeyUse(
         project_id=caller.project_id,
         key_id=caller.key_id,
         route=route,
         idempotency_key=key,
-        fingerprint=hashlib.sha256(asked).hexdigest(),
+        fingerprint=body.hexdigest(),
     )
 
 

@@ -12,6 +12,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from forebay.core.errors import InvalidParameter
 
 MAX_FIELD_BYTES = 64 * 1024
+# What a form may hold beside its file.
+MAX_FORM_BYTES = 32 * MAX_FIELD_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,24 @@ from __future__ import annotations
 from itertools import chain
 
 from forebay.api import (
+    batch_outcomes,
     batches,
     compaction,
     conversations,
     counting,
+    file_content,
     files,
     front_page,
     health,
     inference_operations,
+    message_batches,
     models,
     organization,
     response_lists,
     responses_socket,
     stored,
     stored_chats,
+    uploads,
     webhook_endpoints,
 )
 from forebay.api.docs import routes as docs_routes
@@ -32,6 +36,7 @@ def every_operation() -> tuple[Operation, ...]:
     gathered = chain(
         inference_operations.OPERATIONS,
         counting.OPERATIONS,
+        message_batches.OPERATIONS,
         compaction.OPERATIONS,
         response_lists.OPERATIONS,
         stored.OPERATIONS,
@@ -39,7 +44,10 @@ def every_operation() -> tuple[Operation, ...]:
         stored_chats.OPERATIONS,
         conversations.OPERATIONS,
         files.OPERATIONS,
+        file_content.OPERATIONS,
+        uploads.OPERATIONS,
         batches.OPERATIONS,
+        batch_outcomes.OPERATIONS,
         webhook_endpoints.OPERATIONS,
         models.OPERATIONS,
         organization.OPERATIONS,

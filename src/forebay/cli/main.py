@@ -11,6 +11,7 @@ from rich.console import Console
 
 from forebay import __version__
 from forebay.cli import keys, models
+from forebay.cli.batch import commands as batch
 from forebay.cli.options import Config, DataDir, load
 from forebay.core.errors import ForebayError
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
+app.add_typer(batch.app, name="batch")
 
 
 @app.command()

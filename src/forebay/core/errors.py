@@ -4,10 +4,10 @@
     ├── RequestRejected          the caller must change something
     │   ├── InvalidJson, InvalidParameter, InvalidType, MissingParameter, UnsupportedParameter
     │   ├── UnknownModel, WindowNotOffered, ContextTooLong, PromptRejected
-    │   ├── PreviousResponseNotFound, IdempotencyKeySpent, EndpointSilent
+    │   ├── PreviousResponseNotFound, IdempotencyKeySpent, EndpointSilent, UploadNotPending
     │   └── BodyTooLarge, BodyTimedOut, ConnectionTooOld
     ├── NotAuthenticated, NotPermitted
-    ├── NotFound, MethodNotAllowed
+    ├── NotFound, MethodNotAllowed, RangeNotSatisfiable, ResultNotReady
     ├── Conflict                 the object's state forbids it
     ├── StillRunning             the call that is repeated has not ended
     ├── Overloaded               come back later
@@ -139,13 +139,19 @@ class EndpointSilent(RequestRejected):
     code = "webhook_endpoint_unreachable"
 
 
+class UploadNotPending(RequestRejected):
+    """The upload has ended, so nothing can be done with it any more."""
+
+    code = "upload_not_pending"
+
+
 class BodyTooLarge(RequestRejected):
     """The body is larger than the configured limit."""
 
     code = "request_too_large"
 
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"The request body is larger than {max_bytes} bytes.")
+    def __init__(self, max_bytes: int, *, part: str = "request body") -> None:
+        super().__init__(f"The {part} is larger than {max_bytes} bytes.")
 
 
 class BodyTimedOut(RequestRejected):
@@ -184,10 +190,31 @@ class NotFound(ForebayError):
     code = "not_found"
 
 
+class ResultNotReady(ForebayError):
+    """The line of a batch has no result yet; `retry_after_s` says when to ask again."""
+
+    code = "result_not_ready"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class MethodNotAllowed(ForebayError):
     """The route exists, but not with this method."""
 
     code = "method_not_allowed"
+
+
+class RangeNotSatisfiable(ForebayError):
+    """The file has none of the bytes of the range that was asked for."""
+
+    code = "range_not_satisfiable"
+    param = "Range"
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"The range begins behind the end: there are {size_bytes} bytes.")
+        self.size_bytes = size_bytes
 
 
 class Conflict(ForebayError):

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import msgspec
 
-from forebay.core.batches import Batch
+from forebay.core.batch_report import is_window_met
+from forebay.core.batches import Batch, is_final
 from forebay.core.clock import Instant, seconds_of
 from forebay.core.errors import InvalidParameter
-from forebay.core.money import show_nanos
+from forebay.core.forecast import Forecast, expected_at
+from forebay.core.money import Usage, show_nanos
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.metadata import read_metadata, refuse_reserved_of_batch
 from forebay.dialects.turn import JsonObject
@@ -38,7 +40,7 @@ class BatchBody(msgspec.Struct):
     input_file_id: str
     endpoint: str
     completion_window: str
-    metadata: JsonObject | None = None
+    metadata: dict[str, str] | None = None
     output_expires_after: _Expiry | None = None
 
 
@@ -62,9 +64,8 @@ def parse_batch(body: JsonObject) -> BatchBody:
     return shape
 
 
-def batch_object(batch: Batch, *, currency: str) -> JsonObject:
-    """Return the `batch` object."""
-    usage = batch.usage
+def batch_object(batch: Batch, *, currency: str, now: Instant, forecast: Forecast) -> JsonObject:
+    """Return the `batch` object as it stands now, with what may be expected of the batch."""
     return {
         "id": batch.id,
         "object": "batch",
@@ -90,20 +91,59 @@ def batch_object(batch: Batch, *, currency: str) -> JsonObject:
             "completed": batch.completed_count,
             "failed": batch.failed_count,
         },
-        "usage": {
-            "input_tokens": usage.input_tokens,
-            "input_tokens_details": {"cached_tokens": usage.cached_tokens},
-            "output_tokens": usage.output_tokens,
-            "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-            "total_tokens": usage.input_tokens + usage.output_tokens,
-        },
+        "usage": usage_object(batch.usage),
         "metadata": msgspec.json.decode(batch.metadata) or None,
-        "forebay": {
-            "window": batch.completion_window,
-            "deadline_at": seconds_of(batch.deadline_at),
-            "cost": {"amount": show_nanos(batch.cost_nanos), "currency": currency},
-        },
+        "forebay": _extension(batch, forecast, currency=currency, now=now),
     }
+
+
+def usage_object(usage: Usage) -> JsonObject:
+    """Return the tokens of a batch as OpenAI counts them."""
+    return {
+        "input_tokens": usage.input_tokens,
+        "input_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }
+
+
+def cost_object(nanos: int, *, currency: str) -> JsonObject:
+    """Return an amount of money."""
+    return {"amount": show_nanos(nanos), "currency": currency}
+
+
+def _extension(batch: Batch, forecast: Forecast, *, currency: str, now: Instant) -> JsonObject:
+    """Return Forebay's own fields; those that say nothing are left out."""
+    fields: JsonObject = {
+        "window": batch.completion_window,
+        "deadline_at": seconds_of(batch.deadline_at),
+        "cost": cost_object(batch.cost_nanos, currency=currency),
+    }
+    expected = expected_at(batch, forecast, now=now)
+    if expected is not None:
+        fields["expected_at"] = seconds_of(expected)
+    if batch.in_progress_at is not None and not is_final(batch.status):
+        fields["progress"] = _progress(batch, forecast, began_at=batch.in_progress_at, now=now)
+    if is_window_met(batch, now=now) is False:
+        fields["window_missed"] = True
+    if batch.retry_of is not None:
+        fields["retry_of"] = batch.retry_of
+    return fields
+
+
+def _progress(batch: Batch, forecast: Forecast, *, began_at: Instant, now: Instant) -> JsonObject:
+    progress: JsonObject = {
+        "done": batch.ended_count,
+        "total": batch.total_count,
+        "elapsed_s": round(max(0, now - began_at) / 1000, 1),
+    }
+    if forecast.left_s is not None:
+        progress["eta_s"] = round(min(forecast.left_s, max(0, batch.expires_at - now) / 1000), 1)
+    if forecast.lines_per_s is not None:
+        # Of a slow batch, two decimals would leave nothing.
+        progress["lines_per_s"] = float(f"{forecast.lines_per_s:.3g}")
+    return progress
 
 
 class LineError(msgspec.Struct, frozen=True):
@@ -118,22 +158,6 @@ class LineError(msgspec.Struct, frozen=True):
 def errors_json(errors: list[LineError]) -> str:
     """Return the batch's `errors` as kept and shown."""
     return encode({"object": "list", "data": errors}).decode()
-
-
-def result_line(
-    *, line_id: str, custom_id: str, status: int, request_id: str, body: object
-) -> bytes:
-    """Return the line of a request that the endpoint answered, well or badly."""
-    response = {"status_code": status, "request_id": request_id, "body": body}
-    line = {"id": line_id, "custom_id": custom_id, "response": response, "error": None}
-    return encode(line) + b"\n"
-
-
-def unanswered_line(*, line_id: str, custom_id: str, code: str, message: str) -> bytes:
-    """Return the line of a request that never got an answer."""
-    error = {"code": code, "message": message}
-    line = {"id": line_id, "custom_id": custom_id, "response": None, "error": error}
-    return encode(line) + b"\n"
 
 
 def _seconds(instant: Instant | None) -> int | None:

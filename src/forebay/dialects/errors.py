@@ -30,7 +30,9 @@ _TABLE: dict[type[ForebayError], _Words] = {
     errors.NotAuthenticated: _Words(401, "invalid_request_error", "authentication_error"),
     errors.NotPermitted: _Words(403, "invalid_request_error", "permission_error"),
     errors.NotFound: _Words(404, "invalid_request_error", "not_found_error"),
+    errors.ResultNotReady: _Words(404, "invalid_request_error", "not_found_error"),
     errors.MethodNotAllowed: _Words(405, "invalid_request_error", "invalid_request_error"),
+    errors.RangeNotSatisfiable: _Words(416, "invalid_request_error", "invalid_request_error"),
     errors.Conflict: _Words(409, "invalid_request_error", "conflict_error"),
     errors.StillRunning: _Words(409, "invalid_request_error", "conflict_error"),
     errors.Overloaded: _Words(429, "rate_limit_error", "rate_limit_error"),
@@ -45,7 +47,8 @@ _TABLE: dict[type[ForebayError], _Words] = {
 _WITHOUT_CODE = (errors.NotFound, errors.Conflict)
 
 # To be said outright: whoever sent an idempotency key means to send the call again.
-_FINAL = (errors.TurnTimedOut, errors.IdempotencyKeySpent)
+# Who asks for a result too early may wait, but for no longer than it wants to.
+_FINAL = (errors.TurnTimedOut, errors.IdempotencyKeySpent, errors.ResultNotReady)
 
 _ANTHROPIC_OVERLOADED = 529
 
@@ -113,6 +116,8 @@ def _headers(error: ForebayError, status: int) -> dict[str, str]:
         headers["x-should-retry"] = "true"
     elif status == 409 or isinstance(error, _FINAL) or _is_ours_to_mend(error):
         headers["x-should-retry"] = "false"
+    if isinstance(error, errors.RangeNotSatisfiable):
+        headers["content-range"] = f"bytes */{error.size_bytes}"
     if isinstance(error, errors.BodyTimedOut):
         # What may still come of the body is read by nobody.
         headers["connection"] = "close"

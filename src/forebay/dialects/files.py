@@ -1,10 +1,34 @@
-"""The wire shape of files, as OpenAI's Files API has it."""
+"""The wire shape of files, as OpenAI's Files API has it, and what its uploads may say."""
 
 from __future__ import annotations
 
 from forebay.core.clock import seconds_of
+from forebay.core.errors import InvalidParameter
 from forebay.core.files import File
 from forebay.dialects.turn import JsonObject
+
+PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
+OUTPUT_PURPOSES = ("batch_output", "assistants_output", "fine-tune-results")
+MIN_EXPIRY_S = 3600
+MAX_EXPIRY_S = 2_592_000
+
+
+def check_new_file(purpose: str, expires_after_s: int | None) -> None:
+    """Raise `InvalidParameter` for what no uploaded file can be for, or a life it cannot have."""
+    if purpose not in PURPOSES:
+        raise _unsupported(purpose, PURPOSES)
+    if expires_after_s is not None and not MIN_EXPIRY_S <= expires_after_s <= MAX_EXPIRY_S:
+        raise InvalidParameter(
+            f"Expected between {MIN_EXPIRY_S} and {MAX_EXPIRY_S} seconds.",
+            param="expires_after.seconds",
+        )
+
+
+def check_listed_purpose(purpose: str) -> None:
+    """Raise `InvalidParameter` for a purpose that no file in a list can have."""
+    known = (*PURPOSES, *OUTPUT_PURPOSES)
+    if purpose not in known:
+        raise _unsupported(purpose, known)
 
 
 def file_object(file: File) -> JsonObject:
@@ -31,3 +55,10 @@ def page(objects: list[JsonObject], *, has_more: bool) -> JsonObject:
         "last_id": objects[-1]["id"] if objects else None,
         "has_more": has_more,
     }
+
+
+def _unsupported(purpose: str, known: tuple[str, ...]) -> InvalidParameter:
+    names = ", ".join(f"'{name}'" for name in known)
+    return InvalidParameter(
+        f"Invalid value: '{purpose}'. Supported values are: {names}.", param="purpose"
+    )

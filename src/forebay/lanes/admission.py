@@ -20,6 +20,7 @@ from forebay.core.windows import (
     choose_window,
 )
 from forebay.dialects.dialect import Call, Dialect, DialectName, Wishes
+from forebay.dialects.messages import MessagesDialect
 from forebay.dialects.metadata import refuse_reserved, refuse_reserved_of_batch
 from forebay.dialects.responses_history import continued
 from forebay.dialects.turn import AnyTurn, JsonObject
@@ -121,11 +122,24 @@ class Admission:
         return msgspec.structs.replace(accepted, context=context)
 
     def admit_line(
-        self, name: DialectName, body: JsonObject, caller: Caller, *, window_name: str
+        self,
+        name: DialectName,
+        body: JsonObject,
+        caller: Caller,
+        *,
+        window_name: str,
+        version: str | None = None,
     ) -> Accepted:
-        """Return the accepted call of a batch line, whose window is the batch's."""
+        """Return the accepted call of a batch line, whose window is the batch's.
+
+        `version` is that of Anthropic's API by which a Message Batch was made.
+        """
         dialect = self._dialects[name].within(caller.project_id)
+        if isinstance(dialect, MessagesDialect):
+            dialect.check_version(body, version)
         turn, wishes = dialect.parse(body)
+        if wishes.is_streamed:
+            raise UnsupportedParameter("stream", "the answers of a batch are not streamed")
         if wishes.is_background:
             raise UnsupportedParameter("background", "a batch line is not a background response")
         for name_of_context in ("previous_response_id", "conversation"):

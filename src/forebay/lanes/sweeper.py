@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import dataclass
 
 from forebay.core.clock import Clock, after
+from forebay.lanes.batch.remains import BatchRemains
 from forebay.lanes.control import HOUSEKEEPING, Control
+from forebay.lanes.orphans import Orphans, forget
 from forebay.lanes.wake import repeat
 from forebay.store.store import Store
 
@@ -31,10 +33,10 @@ class Keep:
 
 
 class Sweeper:
-    """Deletes expired files, and requests whose time is over.
+    """Deletes expired files and uploads, what remains of batches, and requests whose time is over.
 
-    What is to go is hidden first; it goes an hour later, or once nothing continues it any more.
-    Ledger entries stay.
+    A request that is to go is hidden first; it goes an hour later, or once nothing continues it any
+    more. Ledger entries stay.
     """
 
     def __init__(self, store: Store, control: Control, keep: Keep, *, clock: Clock) -> None:
@@ -42,6 +44,8 @@ class Sweeper:
         self._control = control
         self._keep = keep
         self._clock = clock
+        self._remains = BatchRemains(store, clock=clock)
+        self._orphans = Orphans(store, clock=clock)
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -51,13 +55,18 @@ class Sweeper:
         """Delete some of what is over; returns how long to wait before looking again."""
         if not self._control.holds(HOUSEKEEPING):
             return PAUSE_S
-        swept = await self._sweep_requests()
-        for file in await self._store.files.expired():
-            _, orphan = await self._store.files.delete(file.project_id, file.id)
-            if orphan is not None:
-                await self._store.blobs.delete(orphan)
-            swept += 1
-        return 0.0 if swept else PAUSE_S
+        swept = await self._sweep_requests() + await self._sweep_files()
+        has_more = [await self._remains.step(), await self._orphans.step()]
+        return 0.0 if swept or any(has_more) else PAUSE_S
+
+    async def _sweep_files(self) -> int:
+        expired = await self._store.files.expired()
+        for file in expired:
+            _, orphans = await self._store.files.delete(file.project_id, file.id)
+            await forget(self._store.blobs, orphans)
+        parts = await self._store.uploads.expire()
+        await forget(self._store.blobs, parts)
+        return len(expired) + len(parts)
 
     async def _sweep_requests(self) -> int:
         now, keep, stored = self._clock.now(), self._keep, self._store.stored_requests

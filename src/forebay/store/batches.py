@@ -107,6 +107,17 @@ class Batches:
         rows = await self._database.read("list_batches_in", status=status.value)
         return [record(row, Batch) for row in rows]
 
+    async def to_close(self, *, now: Instant) -> list[Batch]:
+        """Return every batch that is to end now: it cancels, is expired, or has every result."""
+        rows = await self._database.read("list_batches_to_close", now=now)
+        return [record(row, Batch) for row in rows]
+
+    async def next_expiry(self, *, now: Instant) -> Instant | None:
+        """Return when the first of the batches in progress expires that has not expired yet."""
+        (row,) = await self._database.read("next_batch_expiry", now=now)
+        expires_at = row["expires_at"]
+        return None if expires_at is None else Instant(int(expires_at))
+
     async def begin(
         self, batch: Batch, segments: list[NewSegment], *, index_blob_id: str | None = None
     ) -> bool:
@@ -144,10 +155,6 @@ class Batches:
     async def cancel(self, batch: Batch) -> bool:
         """Begin to cancel; False when the batch is past that."""
         return await self._move("cancel_batch", batch.id, project_id=batch.project_id)
-
-    async def finalize(self, batch_id: str) -> bool:
-        """Move to finalizing, if every line has a recorded result."""
-        return await self._move("finalize_batch", batch_id)
 
     async def complete(self, batch_id: str, *, keep_until: Instant | None = None) -> bool:
         """End a finalizing batch; its files are kept until then, or as itself says."""

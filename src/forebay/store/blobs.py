@@ -1,31 +1,36 @@
-"""Blobs on local disk: immutable once committed, and really on the disk by then.
+"""Blobs: bodies that are kept outside the database, immutable once committed, and durable by then.
 
-A blob is written to a temporary file, synced, renamed to its name, and the folder is synced; only
-then may a row name it. What a crash leaves behind is an unnamed temporary file, swept at the next
-start. All file work happens in threads of its own.
+Only what is durable may be named by a row, and what no row names any more is deleted. A crash
+between the two leaves a blob that nobody names: whoever sweeps finds it by `listed`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
-import sys
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
-from forebay.core.ids import NewId
+from forebay.core.clock import Instant
 from forebay.store.database import StoreFailed
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 PIECE_BYTES = 256 * 1024
-LEFT_S = 86_400  # untouched for so long, a temporary file is nobody's any more
+
+
+class BlobMissing(StoreFailed):
+    """There is no blob of that id: it was deleted, or lost."""
+
+    is_retriable = False
+
+    def __init__(self, blob_id: str) -> None:
+        super().__init__(f"there is no blob {blob_id}")
+
+
+class BlobsFailed(StoreFailed):
+    """Whoever keeps the blobs did not do it; `detail` is for the operator, not for callers."""
+
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,165 +83,44 @@ class Blobs(Protocol):
         ...
 
     async def get(self, extent: Extent) -> bytes:
-        """Return the whole of a stretch; for those known to be small."""
+        """Return the whole of a stretch; for those known to be small. Raises `BlobMissing`."""
         ...
 
     def read(self, extent: Extent) -> AsyncIterator[bytes]:
-        """Return a stretch in pieces."""
+        """Return a stretch in pieces; raises `BlobMissing` before the first."""
         ...
 
     async def delete(self, blob_id: str) -> None:
         """Forget a blob, if it is there."""
         ...
 
+    def listed(self) -> AsyncIterator[tuple[str, Instant]]:
+        """Return every committed blob with the time of its writing, in no order."""
+        ...
 
-class LocalBlobs:
-    """Blobs in a folder, spread over 256 sub-folders; it `is_shared` when other servers use it."""
+    async def tidy(self, *, before: Instant) -> None:
+        """Forget what interrupted writers left before that instant, where nothing else would."""
+        ...
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        new_id: NewId,
-        sync: Callable[[int], None] = os.fsync,
-        is_shared: bool = False,
-    ) -> None:
-        self._folder = folder
-        self._new_id = new_id
-        self._sync = sync
-        self._threads = ThreadPoolExecutor(2, "forebay-blobs")
-        self._temporary = folder / "incoming"
-        self._temporary.mkdir(parents=True, exist_ok=True)
-        self._sweep(is_shared=is_shared)
+    async def probe(self) -> None:
+        """Find out whether blobs can be kept here, where opening does not tell.
 
-    async def create(self) -> BlobWriter:
-        """Begin a blob."""
-        blob_id = self._new_id("blob_")
-        return _LocalWriter(self, blob_id, self._temporary / blob_id)
+        Raises `StoreFailed`.
+        """
+        ...
 
-    async def put(self, content: bytes) -> Blob:
-        """Keep `content` durably as a blob."""
-        writer = await self.create()
-        try:
-            await writer.write(content)
-            return await writer.commit()
-        except BaseException:
-            await writer.abandon()
-            raise
+    async def mark(self) -> str | None:
+        """Return what `keep_mark` left here: whose place this is."""
+        ...
 
-    async def get(self, extent: Extent) -> bytes:
-        """Return the whole of a stretch; for those known to be small."""
-        return await self.run(self._stretch, extent)
+    async def keep_mark(self, mark: str) -> None:
+        """Leave a mark that outlasts this process, unless there is one."""
+        ...
 
-    async def read(self, extent: Extent) -> AsyncIterator[bytes]:
-        """Return a stretch in pieces."""
-        left_bytes = sys.maxsize if extent.size_bytes is None else extent.size_bytes
-        with ExitStack() as opened:
-            file = await self.run(lambda: opened.enter_context(self._opened(extent)))
-            while piece := await self.run(file.read, min(PIECE_BYTES, left_bytes)):
-                left_bytes -= len(piece)
-                yield piece
 
-    def _opened(self, extent: Extent) -> BinaryIO:
-        file = self.path(extent.blob_id).open("rb")
-        file.seek(extent.offset_bytes)
-        return file
-
-    def _stretch(self, extent: Extent) -> bytes:
-        with self._opened(extent) as file:
-            return file.read(-1 if extent.size_bytes is None else extent.size_bytes)
-
-    async def delete(self, blob_id: str) -> None:
-        """Forget a blob, if it is there."""
-        await self.run(self.path(blob_id).unlink, missing_ok=True)
+class OwnedBlobs(Blobs, Protocol):
+    """Blobs as they are seen by whoever opened them."""
 
     def close(self) -> None:
-        """Wait for running file work, then end the threads."""
-        self._threads.shutdown()
-
-    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do file work in a thread; raises `StoreFailed` when the disk does.
-
-        Whoever is cancelled meanwhile waits for its end, so that no file is touched after that.
-        """
-        loop = asyncio.get_running_loop()
-        working = loop.run_in_executor(self._threads, lambda: work(*args, **kwargs))
-        try:
-            return await asyncio.shield(working)
-        except asyncio.CancelledError:
-            await asyncio.wait([working])
-            raise
-        except OSError as error:
-            raise StoreFailed(f"the disk did not do it: {error}") from error
-
-    def commit(self, blob_id: str, file: BinaryIO) -> None:
-        """Sync the file, give it its name, and sync the folders that name it."""
-        file.flush()
-        self._sync(file.fileno())
-        file.close()
-        path = self.path(blob_id)
-        if not path.parent.exists():
-            path.parent.mkdir(exist_ok=True)
-            self._sync_folder(self._folder)
-        os.rename(self._temporary / blob_id, path)
-        self._sync_folder(path.parent)
-
-    def path(self, blob_id: str) -> Path:
-        """Return where a blob of this id is kept once it is committed."""
-        return self._folder / blob_id[-2:] / blob_id
-
-    def _sweep(self, *, is_shared: bool) -> None:
-        """Delete what a crash left; in a shared folder, what others write just now stays."""
-        changed_at = self._temporary.stat().st_mtime
-        for leftover in self._temporary.iterdir():
-            with suppress(FileNotFoundError):
-                if not is_shared or leftover.stat().st_mtime < changed_at - LEFT_S:
-                    leftover.unlink()
-
-    def _sync_folder(self, folder: Path) -> None:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            self._sync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-class _LocalWriter:
-    def __init__(self, blobs: LocalBlobs, blob_id: str, path: Path) -> None:
-        self._blobs = blobs
-        self._blob_id = blob_id
-        self._path = path
-        self._opened: BinaryIO | None = None
-        self._size_bytes = 0
-        self._hash = hashlib.sha256()
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    async def write(self, piece: bytes) -> None:
-        self._size_bytes += len(piece)
-        await self._blobs.run(self._write, piece)
-
-    async def commit(self) -> Blob:
-        await self._blobs.run(lambda: self._blobs.commit(self._blob_id, self._file()))
-        return Blob(id=self._blob_id, size_bytes=self._size_bytes, sha256=self.sha256)
-
-    async def abandon(self) -> None:
-        await self._blobs.run(self._discard)
-
-    def _file(self) -> BinaryIO:
-        """Return the file, opening it in the thread that works on it: nobody can lose it there."""
-        if self._opened is None:
-            self._opened = self._path.open("wb")
-        return self._opened
-
-    def _write(self, piece: bytes) -> None:
-        self._hash.update(piece)
-        self._file().write(piece)
-
-    def _discard(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-        self._path.unlink(missing_ok=True)
-        self._blobs.path(self._blob_id).unlink(missing_ok=True)
+        """Finish what was begun, then close."""
+        ...

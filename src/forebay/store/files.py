@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forebay.core.clock import Clock
-from forebay.core.files import File
+from forebay.core.files import File, FilePart
 from forebay.store.database import Database, Operation, Tx
 from forebay.store.records import record
 
@@ -33,6 +33,16 @@ class Files:
         rows = await self._database.read("get_file", id=file_id, project_id=project_id)
         return record(rows[0], File) if rows else None
 
+    async def parts(self, file_id: str) -> list[FilePart]:
+        """Return what a file holds that was uploaded in parts, in its order; else nothing."""
+        rows = await self._database.read("list_file_parts", file_id=file_id)
+        return [record(row, FilePart) for row in rows]
+
+    async def result_parts(self, batch_id: str, *, kind: str) -> list[FilePart]:
+        """Return what the batch's `output` or `error` file holds: its chunks, as recorded."""
+        rows = await self._database.read("list_result_parts", batch_id=batch_id, kind=kind)
+        return [record(row, FilePart) for row in rows]
+
     async def page(
         self,
         project_id: str,
@@ -58,17 +68,24 @@ class Files:
         rows = await self._database.read("list_expired_files", now=self._clock.now())
         return [record(row, File) for row in rows]
 
-    async def delete(self, project_id: str, file_id: str) -> tuple[bool, str | None]:
-        """Forget a file; returns whether it was there, and the blob that nothing names any more."""
+    async def delete(self, project_id: str, file_id: str) -> tuple[bool, list[str]]:
+        """Forget a file; returns whether it was there, and the blobs that nothing names any more.
 
-        async def delete(tx: Tx) -> tuple[bool, str | None]:
+        The results of a batch stay with the batch.
+        """
+
+        async def delete(tx: Tx) -> tuple[bool, list[str]]:
+            parts = await tx.run("list_file_parts", file_id=file_id)
             rows = await tx.run("delete_file", id=file_id, project_id=project_id)
             if not rows:
-                return False, None
-            blob_id = rows[0]["blob_id"]
-            if blob_id is None or await tx.run("is_blob_named", blob_id=blob_id):
-                return True, None
-            return True, str(blob_id)
+                return False, []
+            named = {str(row["blob_id"]) for row in (*rows, *parts) if row["blob_id"] is not None}
+            orphans = [
+                blob_id
+                for blob_id in sorted(named)
+                if not await tx.run("is_blob_named", blob_id=blob_id)
+            ]
+            return True, orphans
 
         return await self._database.write(delete)
 

@@ -2,29 +2,31 @@
 
 A segment is claimed with a lease; its holder alone records chunks. Recording a chunk, with the
 counts and the ledger entry, is the one transaction that makes its results real: after a crash,
-exactly the lines without a recorded chunk run again.
+exactly the lines without a recorded chunk run again. The one that records the last line of a batch
+makes the batch `finalizing`, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import msgspec
 
-from forebay.core.batches import Batch, LineOutcome
+from forebay.core.batches import Batch, BatchStatus, LineOutcome
 from forebay.core.clock import Clock, Instant
 from forebay.core.errors import LeaseLost
-from forebay.core.files import File
 from forebay.core.ids import NewId
 from forebay.core.ledger import LedgerEntry
 from forebay.core.money import Usage
 from forebay.dialects.wire import encode
+from forebay.store.batch_files import grow_batch_file
 from forebay.store.batches import NewSegment
 from forebay.store.database import Database, Row, Tx
-from forebay.store.files import add_file
 from forebay.store.ledger import record_entry
 from forebay.store.records import Urgency, record, urgency
+
+UNUSUAL_OUTCOMES = tuple(outcome for outcome in LineOutcome if outcome != LineOutcome.COMPLETED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +91,17 @@ class Tally:
 class Results:
     """What one flush records: the output chunk, the error chunk, or both, and their bill."""
 
-    output: NewChunk | None
-    errors: NewChunk | None
-    usage: Usage
-    cost_nanos: int
-    charge: LedgerEntry | None
+    output: NewChunk | None = None
+    errors: NewChunk | None = None
+    usage: Usage = field(default_factory=Usage)
+    cost_nanos: int = 0
+    charge: LedgerEntry | None = None
     tally: Tally = field(default_factory=Tally)
     waste: LedgerEntry | None = None
+
+
+class _RecordedBefore(Exception):
+    """These results are real already."""
 
 
 class Segments:
@@ -134,19 +140,30 @@ class Segments:
         rows = await self._database.write(claim)
         return None if rows is None else (record(rows[0], SegmentRecord), record(rows[1], Batch))
 
-    async def hold(
-        self, segment: SegmentRecord, *, lease_expires_at: Instant
+    async def hold_next(
+        self, batch_id: str, *, from_ordinal: int, lease_expires_at: Instant
     ) -> SegmentRecord | None:
-        """Lease this segment to the caller, to close it; None when it is held or done."""
+        """Lease the batch's next waiting segment to the caller, to close it, whatever its status.
+
+        None when none waits from that ordinal on.
+        """
         lease_id = self._new_id("lease_")
 
         async def hold(tx: Tx) -> list[Row]:
             return await tx.run(
-                "hold_segment", id=segment.id, lease_id=lease_id, lease_expires_at=lease_expires_at
+                "hold_segment",
+                batch_id=batch_id,
+                from_ordinal=from_ordinal,
+                lease_id=lease_id,
+                lease_expires_at=lease_expires_at,
             )
 
         rows = await self._database.write(hold)
         return record(rows[0], SegmentRecord) if rows else None
+
+    async def has_unfinished(self, batch_id: str) -> bool:
+        """Tell whether any of the batch's segments has a line without a result."""
+        return bool(await self._database.read("peek_unfinished_segment", batch_id=batch_id))
 
     async def ended_lines(self, segment_id: str) -> set[int]:
         """Return the numbers of the segment's lines that have a recorded result."""
@@ -182,37 +199,62 @@ class Segments:
         rows = await self._database.read("list_segment_chunks", segment_id=segment_id)
         return [record(row, ChunkRecord) for row in rows]
 
-    async def release(self, segment: SegmentRecord) -> None:
-        """Give a segment back; a lease that was lost is nobody's any more, so nothing is said."""
+    async def release(
+        self,
+        segment: SegmentRecord,
+        batch: Batch,
+        *,
+        tally: Tally | None = None,
+        waste: LedgerEntry | None = None,
+    ) -> None:
+        """Give a segment back, and note what its unfinished lines have cost.
+
+        A lease that was lost is nobody's any more, so nothing is said; the cost is noted even then.
+        """
 
         async def release(tx: Tx) -> None:
             await tx.run("release_segment", id=segment.id, lease_id=segment.lease_id)
+            if tally is not None:
+                await self._count(tx, batch, Results(tally=tally), now=self._clock.now())
+            if waste is not None:
+                await record_entry(tx, waste)
 
         await self._database.write(release)
 
-    async def record(self, segment: SegmentRecord, batch: Batch, results: Results) -> None:
-        """Make results real: chunks, counts and charge together.
+    async def record(self, segment: SegmentRecord, batch: Batch, results: Results) -> bool:
+        """Make results real: chunks, counts and charge together; tells if the batch has them all.
 
+        Recorded again, after a commit whose answer was lost, they are real once all the same.
         Raises `LeaseLost`, keeping nothing, when the segment is held by somebody else by now.
         """
         chunks = [chunk for chunk in (results.output, results.errors) if chunk is not None]
         now = self._clock.now()
 
-        async def keep(tx: Tx) -> None:
+        async def keep(tx: Tx) -> bool:
             ended = sum(len(chunk.line_numbers) for chunk in chunks)
             rows = await tx.run(
                 "advance_segment", id=segment.id, lease_id=segment.lease_id, ended=ended
             )
+            # After the row's lock was had: whoever was committing the same has done so by now.
+            if await tx.run("get_chunk_of_blob", blob_id=chunks[0].blob_id):
+                raise _RecordedBefore
             if not rows:
                 raise LeaseLost(f"the lease on {segment.id} was lost")
+            # The batch's row is locked before its chunks get their numbers: whoever reads results
+            # while others record some never sees a number before a smaller one.
+            has_all = await self._count(tx, batch, results, now=now)
             for chunk in chunks:
                 await self._add_chunk(tx, segment, chunk, now=now)
-            await self._count(tx, batch, results, now=now)
             for entry in (results.charge, results.waste):
                 if entry is not None:
                     await record_entry(tx, entry)
+            return has_all
 
-        await self._database.write(keep)
+        try:
+            return await self._database.write(keep)
+        except _RecordedBefore:
+            rows = await self._database.read("get_batch_status", id=batch.id)
+            return rows[0]["status"] == BatchStatus.FINALIZING.value
 
     async def _add_chunk(
         self, tx: Tx, segment: SegmentRecord, chunk: NewChunk, *, now: Instant
@@ -230,51 +272,32 @@ class Segments:
             created_at=now,
         )
 
-    async def _count(self, tx: Tx, batch: Batch, results: Results, *, now: Instant) -> None:
-        """Add to the batch's counts; the first chunk of a kind also makes that kind's file."""
+    async def _count(self, tx: Tx, batch: Batch, results: Results, *, now: Instant) -> bool:
+        """Add to the batch's counts; the first chunk of a kind also makes that kind's file.
+
+        Returns whether every line of the batch has its result.
+        """
         output, errors, tally = results.output, results.errors, results.tally
         fresh = {kind: self._new_id("file-") for kind in ("output", "error")}
-        (files,) = await tx.run(
+        (counted,) = await tx.run(
             "count_results",
             id=batch.id,
+            now=now,
             completed=len(output.line_numbers) if output else 0,
             failed=len(errors.line_numbers) if errors else 0,
-            schema_failed=tally.outcomes.get(LineOutcome.SCHEMA_FAILED, 0),
-            refused=tally.outcomes.get(LineOutcome.REFUSED, 0),
-            engine_failed=tally.outcomes.get(LineOutcome.ENGINE_FAILED, 0),
-            expired=tally.outcomes.get(LineOutcome.EXPIRED, 0),
-            cancelled=tally.outcomes.get(LineOutcome.CANCELLED, 0),
             retries=tally.retries,
             waste_input_tokens=tally.waste.input_tokens,
             waste_output_tokens=tally.waste.output_tokens,
             waste_nanos=tally.waste_nanos,
-            input_tokens=results.usage.input_tokens,
-            cached_tokens=results.usage.cached_tokens,
-            output_tokens=results.usage.output_tokens,
-            reasoning_tokens=results.usage.reasoning_tokens,
             cost_nanos=results.cost_nanos,
             output_file_id=fresh["output"] if output else None,
             error_file_id=fresh["error"] if errors else None,
+            **{outcome.value: tally.outcomes.get(outcome, 0) for outcome in UNUSUAL_OUTCOMES},
+            **asdict(results.usage),
         )
         for chunk in (output, errors):
             if chunk is not None:
-                file_id = str(files[f"{chunk.kind}_file_id"])
-                if file_id == fresh[chunk.kind]:
-                    await add_file(tx, _batch_file(batch, chunk, file_id, now=now))
-                # A file that its owner deleted meanwhile stays deleted.
-                await tx.run("grow_file", id=file_id, size_bytes=chunk.size_bytes)
-
-
-def _batch_file(batch: Batch, chunk: NewChunk, file_id: str, *, now: Instant) -> File:
-    expires_after_s = batch.output_expires_after_s
-    return File(
-        id=file_id,
-        project_id=batch.project_id,
-        purpose="batch_output",
-        filename=f"{batch.id}_{chunk.kind}.jsonl",
-        size_bytes=0,
-        sha256=None,
-        blob_id=None,
-        created_at=now,
-        expires_at=None if expires_after_s is None else Instant(now + expires_after_s * 1000),
-    )
+                file_id = str(counted[f"{chunk.kind}_file_id"])
+                is_new = file_id == fresh[chunk.kind]
+                await grow_batch_file(tx, batch, file_id, chunk, is_new=is_new, now=now)
+        return counted["status"] == BatchStatus.FINALIZING.value

@@ -25,7 +25,7 @@ class Topic(StrEnum):
     OWED = "owed"  # nothing: a delivery is due
     KEYS = "keys"  # nothing: keys were made or revoked
     BATCHES = "batches"  # nothing: a batch was made, planned or cancelled
-    RECORDED = "recorded"  # nothing: results of a batch were recorded
+    RECORDED = "recorded"  # nothing: a batch has all its results, or a segment was given back
 
 
 def queued_subject(model: str, place: Urgency) -> str:

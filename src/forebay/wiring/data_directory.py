@@ -9,6 +9,7 @@ from forebay.core.errors import ForebayError
 
 DATABASE_FILE = "forebay.sqlite"
 BLOBS_FOLDER = "blobs"
+SPILL_FOLDER = "spill"
 
 
 class DataDirectoryUnusable(ForebayError):

@@ -13,7 +13,6 @@ from forebay.api.keys import KeyRing
 from forebay.core.clock import Clock, SystemClock
 from forebay.lanes.catalogue import Catalogue
 from forebay.settings import Settings
-from forebay.store.blobs import LocalBlobs
 from forebay.store.database import Database
 from forebay.store.directory_lock import DirectoryLock
 from forebay.store.postgres import PostgresDatabase
@@ -22,7 +21,8 @@ from forebay.store.postgres_signals import PostgresSignals
 from forebay.store.sqlite import SqliteDatabase
 from forebay.store.store import Store, build_store
 from forebay.wiring.belonging import ensure_belonging
-from forebay.wiring.data_directory import BLOBS_FOLDER, DATABASE_FILE, prepare
+from forebay.wiring.blobs import open_blobs, try_blobs
+from forebay.wiring.data_directory import DATABASE_FILE, prepare
 from forebay.wiring.doors import Doors
 from forebay.wiring.fleet import Fleet
 from forebay.wiring.house import House
@@ -47,9 +47,10 @@ class Service:
 
 @asynccontextmanager
 async def opened_store(settings: Settings, doors: Doors | None = None) -> AsyncIterator[Store]:
-    """Open the database and the data directory; without a database of its own, take that alone.
+    """Open the database, the blobs and the data directory.
 
-    Raises `DataDirectoryUnusable`, `DataDirectoryInUse` or `DatabaseUnusable`.
+    Without a database of its own, that directory is taken alone. Raises `DataDirectoryUnusable`,
+    `DataDirectoryInUse`, `DatabaseUnusable` or `BlobsUnusable`.
     """
     doors = doors or Doors()
     url = settings.database_url
@@ -59,9 +60,7 @@ async def opened_store(settings: Settings, doors: Doors | None = None) -> AsyncI
             database, clock = _opened_sqlite(settings, stack), doors.clock
         else:
             database, clock = await _opened_postgres(url, doors.clock, stack)
-        blobs = LocalBlobs(
-            settings.folder / BLOBS_FOLDER, new_id=doors.new_id, is_shared=url is not None
-        )
+        blobs = open_blobs(settings, doors.new_id, is_shared=url is not None)
         stack.callback(blobs.close)
         store = build_store(
             database, blobs, clock=clock, new_id=doors.new_id, is_shared=url is not None
@@ -100,11 +99,12 @@ async def running(
     """
     doors = doors or Doors()
     async with opened_store(settings, doors) as store:
+        await try_blobs(settings, store.blobs)
+        await ensure_belonging(settings, store.house_marks, store.blobs)
         if not store.is_shared:
             # The data directory was just taken, so no lease of an earlier server can be alive.
             await store.leases.void_all()
             await store.deliveries.void_all()
-        await ensure_belonging(settings, store.house_marks)
         first_key = await ensure_first_key(settings, store.projects)
         keys = KeyRing(await store.projects.keys())
         house = House(settings, store, keys, replace(doors, clock=store.clock), weights=weights)

@@ -8,6 +8,7 @@ from typing import Any
 
 from forebay.core.batches import Batch, BatchStatus, is_final
 from forebay.dialects.turn import JsonObject
+from forebay.lanes.batch.contents import Contents
 from tests.fakes import until
 from tests.lanes.house import CALLER, House, running
 from tests.store.makers import batch_of, new_file
@@ -32,7 +33,7 @@ def line(custom_id: str, **others: object) -> JsonObject:
 async def submit(house: House, *lines: JsonObject, window: str = "24h") -> str:
     """Make a batch of these lines and return its id."""
     blob = await house.store.blobs.put(b"".join([json.dumps(x).encode() + b"\n" for x in lines]))
-    file = new_file(house.new_id("file-"), blob_id=blob.id)
+    file = new_file(house.new_id("file-"), blob_id=blob.id, size_bytes=blob.size_bytes)
     await house.store.files.add(file)
     body: JsonObject = {
         "input_file_id": file.id,
@@ -70,7 +71,10 @@ async def recorded(house: House, batch_id: str, count: int) -> Batch:
 async def results(house: House, file_id: str | None) -> dict[str, dict[str, Any]]:
     """Return the lines of an output or error file by their custom ids."""
     assert file_id is not None
-    pieces = [piece async for piece in await house.files.content(CALLER, file_id)]
+    file = await house.store.files.get(CALLER.project_id, file_id)
+    assert file is not None
+    contents = Contents(house.store)
+    pieces = [piece async for piece in contents.pieces(await contents.extents(file))]
     lines = [json.loads(text) for text in b"".join(pieces).splitlines()]
     found = {each["custom_id"]: each for each in lines}
     assert len(found) == len(lines), "a line has one result"

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from forebay.core.batches import BatchStatus
-from forebay.lanes.batch.plan import SEGMENT_LINES
+from forebay.core.errors import EngineFailed
+from forebay.dialects.turn import Delta
+from forebay.lanes.batch.results import FULL_LINES
+from forebay.lanes.batch.segment_run import flush_after_s
+from forebay.lanes.batch.segment_writer import SEGMENT_LINES
+from forebay.lanes.batch.worker import BatchWorker
+from forebay.store.database import Database
 from forebay.store.store import Store
 from tests.fakes import CountingIds, Gate, ManualClock, ScriptedEngine, says
+from tests.lanes.batch.begun import begin, chat
+from tests.lanes.batch.ledgers import Ledgers
 from tests.lanes.batch.submitted import (
     DAY_NANOS,
     ended,
@@ -17,7 +27,7 @@ from tests.lanes.batch.submitted import (
     results,
     submit,
 )
-from tests.lanes.busy_store import BusyBlobs
+from tests.lanes.busy_store import BusyBlobs, BusySegments
 from tests.lanes.house import House, running
 from tests.store.makers import batch_of
 
@@ -142,3 +152,127 @@ async def test_a_segment_that_cannot_be_read_for_a_moment_is_run_later(
         batch = await ended(house, batch_id)
     assert (batch.status, batch.completed_count) == (BatchStatus.COMPLETED, 1)
     assert blobs.refused_gets == 0
+
+
+@pytest.mark.parametrize(
+    ("ran_s", "expected_s"), [(0, 1), (99, 1), (300, 3), (1500, 15), (86_400, 15)]
+)
+def test_the_longer_a_batch_runs_the_older_its_results_may_grow(
+    ran_s: float, expected_s: float
+) -> None:
+    assert flush_after_s(ran_s) == expected_s
+
+
+async def test_a_full_chunk_is_recorded_without_waiting_for_its_age(house: House) -> None:
+    gate = Gate()
+    house.engine.by_prompt["slow"] = [gate, *says("done")]
+    names = [f"row-{number}" for number in range(FULL_LINES)]
+    worker = BatchWorker(
+        house.runner,
+        house.dispatcher,
+        house.store,
+        house.leases,
+        house.control,
+        clock=house.clock,
+        on_progress=house.closing.set,
+        flush_after_s=1000.0,
+    )
+    worker.feed(house.served)
+    begun = await begin(
+        house, chat("slow"), *[chat(name) for name in names], segment_lines=2 * FULL_LINES
+    )
+    async with running(worker.run, house.closer.run):
+        await recorded(house, begun.id, FULL_LINES)
+        gate.open()
+        await ended(house, begun.id)
+    sizes = [chunk.line_count for chunk in await house.store.segments.all_chunks(begun.id)]
+    assert sizes == [FULL_LINES, 1]
+
+
+async def test_a_slow_line_holds_back_neither_its_neighbours_nor_the_next_segments(
+    house: House,
+) -> None:
+    gate = Gate()
+    house.engine.by_prompt["slow"] = [gate, *says("done")]
+    names = [f"row-{number}" for number in range(9)]
+    begun = await begin(house, chat("slow"), *[chat(name) for name in names], segment_lines=2)
+    async with loops(house):
+        await recorded(house, begun.id, 9)
+        gate.open()
+        batch = await ended(house, begun.id)
+    assert batch.completed_count == 10
+
+
+async def test_a_line_that_pauses_holds_back_nobody(house: House) -> None:
+    house.replica.slots = 1
+    house.pausing = gate = Gate()
+    house.engine.by_prompt["again"] = [EngineFailed("broke")]
+    names = [f"row-{number}" for number in range(9)]
+    begun = await begin(house, chat("again"), *[chat(name) for name in names], segment_lines=2)
+    async with loops(house):
+        await recorded(house, begun.id, 9)
+        assert house.engine.prompts.count("again") == 1
+        house.engine.by_prompt["again"] = says("at last")
+        gate.open()
+        batch = await ended(house, begun.id)
+    assert (batch.completed_count, batch.retry_count) == (10, 1)
+
+
+async def test_a_line_that_is_cut_off_by_the_end_of_the_server_is_waste(
+    house: House, ledgers: Ledgers
+) -> None:
+    gate = Gate()
+    house.engine.by_prompt["slow"] = [[Delta(text="half"), Delta(text="way")], gate]
+    begun = await begin(house, chat("slow"), chat("fast"))
+    async with loops(house):
+        await gate.reached.wait()
+        await recorded(house, begun.id, 1)
+    batch = await batch_of(house.store, begun.id)
+    assert (batch.completed_count, batch.waste_output_tokens) == (1, 2)
+    (waste,) = await ledgers.entries("waste")
+    assert waste[2:] == (batch.waste_input_tokens, 2, batch.waste_nanos)
+    assert batch.waste_nanos > 0
+    house.engine.by_prompt["slow"] = says("done")
+    async with loops(house):
+        batch = await ended(house, begun.id)
+    assert (batch.completed_count, batch.waste_output_tokens) == (2, 2)
+    assert len(await ledgers.entries("waste")) == 1
+
+
+async def test_a_lost_lease_ends_the_lines_of_its_segment_at_once_and_drops_their_results(
+    house: House, ledgers: Ledgers
+) -> None:
+    gate = Gate()
+    house.engine.by_prompt["slow"] = [[Delta(text="half")], gate]
+    begun = await begin(house, chat("slow"), chat("fast"))
+    async with loops(house):
+        await gate.reached.wait()
+        await house.store.leases.void_all()
+        house.engine.by_prompt["slow"] = says("done")
+        async with running(house.leases.run):
+            batch = await ended(house, begun.id)
+    assert house.engine.cancelled == ["slow"]
+    assert house.engine.prompts.count("slow") == 2
+    assert set(await results(house, batch.output_file_id)) == {"slow", "fast"}
+    assert (await house.charges())[1] == 2 * DAY_NANOS
+    assert batch.waste_output_tokens >= 1
+    assert sum(entry[4] for entry in await ledgers.entries("waste")) == batch.waste_nanos
+
+
+async def test_results_are_recorded_once_although_a_commit_is_not_answered(
+    store: Store,
+    database: Database,
+    clock: ManualClock,
+    new_id: CountingIds,
+    engine: ScriptedEngine,
+) -> None:
+    segments = BusySegments(database, clock=clock, new_id=new_id)
+    segments.unsure = 2
+    house = House(replace(store, segments=segments), clock, new_id, engine)
+    begun = await begin(house, *[chat(f"row-{number}") for number in range(5)])
+    async with loops(house), running(house.webhooks.run):
+        batch = await ended(house, begun.id)
+    assert len(engine.prompts) == 5
+    assert (batch.status, batch.completed_count) == (BatchStatus.COMPLETED, 5)
+    assert len(await results(house, batch.output_file_id)) == 5
+    assert (await house.charges())[1] == 5 * DAY_NANOS

@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta, UnsetType
 from forebay.api.openapi.answers.shared import Metadata
 from forebay.dialects.conversations import MAX_ITEMS
 from forebay.dialects.embeddings import MAX_ENTRIES
+from forebay.dialects.files import MAX_EXPIRY_S, MIN_EXPIRY_S, PURPOSES
 from forebay.dialects.responses import INCLUDABLE
 from forebay.dialects.turn import JsonObject
-from forebay.lanes.batch.files import MAX_EXPIRY_S, MIN_EXPIRY_S, PURPOSES
 
 Input = str | list[JsonObject] | None
 """The `input` of Responses: a text, or items."""
@@ -56,6 +56,12 @@ class UploadForm(msgspec.Struct):
     expires_after_seconds: Annotated[int, Meta(ge=MIN_EXPIRY_S, le=MAX_EXPIRY_S)] | UnsetType = (
         msgspec.field(default=UNSET, name="expires_after[seconds]")
     )
+
+
+class PartForm(msgspec.Struct):
+    """A part of an upload."""
+
+    data: Annotated[str, Meta(extra_json_schema={"format": "binary"})]
 
 
 class MetadataBody(msgspec.Struct):

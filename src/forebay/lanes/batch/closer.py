@@ -1,7 +1,8 @@
 """The closer: ends batches, whichever way they end.
 
-A batch is finalized when every line has a recorded result. One that is cancelled, or whose expiry
-has come, is first stopped; its lines without a result then get one that says so, in the error file.
+A batch whose last result was recorded is finalizing, and completed by a move of its status: nothing
+is copied or counted. One that is cancelled, or whose expiry has come, is first stopped; its lines
+without a result then get one that says so, in the error file. Each is closed by a task of its own.
 """
 
 from __future__ import annotations
@@ -9,26 +10,25 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from forebay.core.batches import Batch, BatchStatus
-from forebay.core.clock import Clock
-from forebay.lanes.batch.line_runner import CANCELLED, EXPIRED, LineRunner
-from forebay.lanes.batch.lines import decode_lines
-from forebay.lanes.batch.results import ResultBuffer
+from forebay.core.batches import Batch, BatchApi, BatchStatus, LineOutcome
+from forebay.core.clock import Clock, Instant, after
+from forebay.lanes.batch.line_runner import LineRunner
+from forebay.lanes.batch.unrun_lines import UnrunLines
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.control import HOUSEKEEPING, Control
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.wake import log_failure, repeat
-from forebay.store.segments import SegmentRecord
 from forebay.store.signals import Topic
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
 
 LONGEST_IDLE_S = 10.0
+MESSAGE_BATCH_KEEP_S = 29 * 86_400.0  # from its creation on, as Anthropic keeps results
 
 
 class Closer:
-    """Ends batches."""
+    """Ends batches. Their results are kept for `retention_s` after that, unless they say."""
 
     def __init__(
         self,
@@ -40,72 +40,95 @@ class Closer:
         *,
         clock: Clock,
         wake: asyncio.Event,
+        retention_s: float,
     ) -> None:
         self._worker = worker
-        self._runner = runner
+        self._unrun_lines = UnrunLines(runner, store, leases, clock=clock)
         self._store = store
-        self._leases = leases
         self._control = control
         self._clock = clock
         self._wake = wake
+        self._retention_s = retention_s
+        self._closing: set[str] = set()
+        self._met_again: set[str] = set()
 
     async def run(self) -> None:
         """End batches for ever."""
-        await repeat(self._close_all, wake=self._wake, doing="closing")
+        async with asyncio.TaskGroup() as tasks:
 
-    async def _close_all(self) -> float:
+            async def look() -> float:
+                return await self._look(tasks)
+
+            await repeat(look, wake=self._wake, doing="closing")
+
+    async def _look(self, tasks: asyncio.TaskGroup) -> float:
+        """Begin to close what is to end; returns how long nothing else can come to its expiry."""
         if not self._control.holds(HOUSEKEEPING):
             return LONGEST_IDLE_S
-        for status, close in (
-            (BatchStatus.CANCELLING, self._close_cancelled),
-            (BatchStatus.IN_PROGRESS, self._close_if_over),
-            (BatchStatus.FINALIZING, self._complete),
-        ):
-            for batch in await self._store.batches.in_status(status):
-                try:
-                    await close(batch)
-                except Exception as error:
-                    # One batch that cannot be closed must not hold back the others.
-                    log_failure("closing", error, batch_id=batch.id)
-        return LONGEST_IDLE_S
+        now = self._clock.now()
+        for batch in await self._store.batches.to_close(now=now):
+            if batch.id in self._closing:
+                self._met_again.add(batch.id)
+            else:
+                self._closing.add(batch.id)
+                tasks.create_task(self._close(batch))
+        expiry = await self._store.batches.next_expiry(now=now)
+        if expiry is None:
+            return LONGEST_IDLE_S
+        return min(LONGEST_IDLE_S, (expiry - self._clock.now()) / 1000)
 
-    async def _close_cancelled(self, batch: Batch) -> None:
-        if await self._end_lines(batch, *CANCELLED):
-            await self._store.batches.end_cancelled(batch.id)
+    async def _close(self, batch: Batch) -> None:
+        try:
+            match batch.status:
+                case BatchStatus.CANCELLING:
+                    await self._cancel(batch)
+                case BatchStatus.FINALIZING:
+                    await self._finish(batch)
+                case _:
+                    await self._expire(batch)
+        except Exception as error:
+            # One batch that cannot be closed must not hold back the others.
+            log_failure("closing", error, batch_id=batch.id)
+        finally:
+            self._closing.discard(batch.id)
+        if batch.id in self._met_again:
+            self._met_again.discard(batch.id)
+            self._wake.set()
+
+    async def _cancel(self, batch: Batch) -> None:
+        if await self._end_lines(batch, LineOutcome.CANCELLED):
+            keep_until = self._keep_until(batch)
+            await self._store.batches.end_cancelled(batch.id, keep_until=keep_until)
             log.info("batch cancelled", extra={"batch_id": batch.id})
 
-    async def _close_if_over(self, batch: Batch) -> None:
-        if batch.completed_count + batch.failed_count == batch.total_count:
-            await self._store.batches.finalize(batch.id)
-        elif batch.expires_at <= self._clock.now() and await self._end_lines(batch, *EXPIRED):
-            await self._store.batches.expire(batch.id)
-            log.info("batch expired", extra={"batch_id": batch.id})
+    async def _expire(self, batch: Batch) -> None:
+        if await self._end_lines(batch, LineOutcome.EXPIRED):
+            await self._end_expired(batch)
 
-    async def _complete(self, batch: Batch) -> None:
-        await self._store.batches.complete(batch.id)
+    async def _finish(self, batch: Batch) -> None:
+        assert batch.finalizing_at is not None
+        if batch.finalizing_at >= batch.expires_at:
+            # Its last results came too late, most likely from here, before a crash.
+            await self._end_expired(batch)
+            return
+        await self._store.batches.complete(batch.id, keep_until=self._keep_until(batch))
         log.info("batch completed", extra={"batch_id": batch.id})
 
-    async def _end_lines(self, batch: Batch, code: str, message: str) -> bool:
+    async def _end_expired(self, batch: Batch) -> None:
+        await self._store.batches.expire(batch.id, keep_until=self._keep_until(batch))
+        log.info("batch expired", extra={"batch_id": batch.id})
+
+    async def _end_lines(self, batch: Batch, outcome: LineOutcome) -> bool:
         """Give every line without a result one that says why; False if some could not be had."""
         await self._worker.stop(batch.id)
-        # Whoever else runs some of it gives that back now, and tells by what it records.
+        # Whoever else runs some of it gives that back now, and tells when it has.
         self._store.signals.send(Topic.CANCELLED, batch.id)
-        is_done = True
-        for segment in await self._store.segments.unfinished(batch.id):
-            held = await self._store.segments.hold(segment, lease_expires_at=self._leases.until())
-            if held is None:
-                is_done = False
-            else:
-                await self._end_segment(batch, held, code, message)
-        return is_done
+        return await self._unrun_lines.end(batch, outcome)
 
-    async def _end_segment(
-        self, batch: Batch, segment: SegmentRecord, code: str, message: str
-    ) -> None:
-        buffer = ResultBuffer(self._store, segment, batch, clock=self._clock)
-        ended = await self._store.segments.ended_lines(segment.id)
-        lines = decode_lines(await self._store.blobs.get(segment.extent))
-        for number, line in enumerate(lines):
-            if number not in ended:
-                buffer.add(self._runner.unanswered(number, line, code, message))
-        await buffer.flush()
+    def _keep_until(self, batch: Batch) -> Instant | None:
+        """Return how long the results are kept; None where the batch itself has said it."""
+        if batch.api is BatchApi.MESSAGE_BATCHES:
+            return after(batch.created_at, MESSAGE_BATCH_KEEP_S)
+        if batch.output_expires_after_s is not None:
+            return None
+        return after(self._clock.now(), self._retention_s)

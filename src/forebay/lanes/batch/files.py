@@ -1,25 +1,45 @@
-"""What callers do with files: upload, look, list, read, delete."""
+"""What callers do with files: upload, look, list, read, delete.
+
+The files that Message Batches keep for themselves are not there, whoever asks for them by id.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from forebay.core.clock import Clock, after
-from forebay.core.errors import BodyTooLarge, ForebayError, InvalidParameter, NotFound
-from forebay.core.files import File
+from forebay.core.clock import Clock
+from forebay.core.errors import ForebayError, NotFound
+from forebay.core.files import File, expiry_of
 from forebay.core.ids import NewId
-from forebay.dialects.files import file_object, page
+from forebay.dialects.files import check_listed_purpose, check_new_file, file_object, page
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.admission import Caller
-from forebay.store.blobs import BlobWriter, Extent
+from forebay.lanes.batch.contents import Content, Contents
+from forebay.store.blobs import BlobMissing, BlobWriter
 from forebay.store.reservations import Birth
 from forebay.store.store import Store
 
 FILE = "file-"
-PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
-BATCH_FILE_LIFE_S = 30 * 86_400.0
-MIN_EXPIRY_S = 3600
-MAX_EXPIRY_S = 2_592_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a file holds at one moment behind the lines that are skipped: from byte `start` on.
+
+    Of a batch's results the number of the last line is known, counted from 1 over the whole file.
+    """
+
+    file_id: str
+    content: Content
+    start: int
+    last_line: int | None
+
+    @property
+    def size_bytes(self) -> int:
+        """How much there is to read."""
+        return self.content.size_bytes - self.start
 
 
 class FileDesk:
@@ -27,24 +47,14 @@ class FileDesk:
 
     def __init__(self, store: Store, *, clock: Clock, new_id: NewId, max_file_bytes: int) -> None:
         self._store = store
+        self._contents = Contents(store)
         self._clock = clock
         self._new_id = new_id
         self._max_file_bytes = max_file_bytes
 
     async def receive(self, pieces: AsyncIterator[bytes]) -> BlobWriter:
         """Write what comes to a blob that is not committed yet; raises `BodyTooLarge`."""
-        writer = await self._store.blobs.create()
-        size_bytes = 0
-        try:
-            async for piece in pieces:
-                size_bytes += len(piece)
-                if size_bytes > self._max_file_bytes:
-                    raise BodyTooLarge(self._max_file_bytes)
-                await writer.write(piece)
-        except BaseException:
-            await writer.abandon()
-            raise
-        return writer
+        return await self._contents.receive(pieces, max_bytes=self._max_file_bytes)
 
     async def add(
         self,
@@ -58,14 +68,13 @@ class FileDesk:
     ) -> JsonObject:
         """Make a file of what was received: durable when this returns."""
         try:
-            _check(purpose, expires_after_s)
+            check_new_file(purpose, expires_after_s)
             blob = await writer.commit()
         except BaseException:
             await writer.abandon()
             raise
         birth = birth or Birth(id=self._new_id(FILE))
         now = self._clock.now()
-        life_s = expires_after_s or (BATCH_FILE_LIFE_S if purpose == "batch" else None)
         file = File(
             id=birth.id,
             project_id=caller.project_id,
@@ -75,7 +84,7 @@ class FileDesk:
             sha256=blob.sha256,
             blob_id=blob.id,
             created_at=now,
-            expires_at=None if life_s is None else after(now, life_s),
+            expires_at=expiry_of(purpose, expires_after_s, created_at=now),
         )
         try:
             await self._store.files.add(file, first=birth.first)
@@ -97,7 +106,9 @@ class FileDesk:
         limit: int,
         is_oldest_first: bool = False,
     ) -> JsonObject:
-        """Return a page of the project's live files."""
+        """Return a page of the project's live files; raises `InvalidParameter` for no purpose."""
+        if purpose is not None:
+            check_listed_purpose(purpose)
         found = await self._store.files.page(
             caller.project_id,
             purpose=purpose,
@@ -107,47 +118,66 @@ class FileDesk:
         )
         return page([file_object(file) for file in found[:limit]], has_more=len(found) > limit)
 
-    async def content(self, caller: Caller, file_id: str) -> AsyncIterator[bytes]:
-        """Return the file's bytes in pieces; a batch's output is its chunks, in order."""
+    async def open(self, caller: Caller, file_id: str, *, skipped: int = 0) -> Reading:
+        """Return what the file holds now behind its first `skipped` lines."""
         file = await self._find(caller, file_id)
-        if file.blob_id is not None:
-            return self._store.blobs.read(Extent(file.blob_id))
-        batch = await self._store.batches.of_file(caller.project_id, file.id)
-        if batch is None:
-            raise NotFound(f"No such File object: {file_id}")
-        kind = "output" if batch.output_file_id == file.id else "error"
-        chunks = await self._store.segments.chunks(batch.id, kind=kind)
-        return self._pieces([chunk.blob_id for chunk in chunks])
+        content = await self._contents.of(file)
+        with _none_missing(file_id):
+            start = await self._contents.line_start(content, skipped)
+        lines = content.line_count
+        return Reading(
+            file_id=file_id,
+            content=content,
+            start=start,
+            last_line=None if lines is None else max(lines, skipped),
+        )
+
+    async def read(
+        self, reading: Reading, *, start: int, length: int
+    ) -> AsyncGenerator[bytes, None]:
+        """Return so many bytes of a reading, from its byte `start` on, in pieces.
+
+        Raises `NotFound` if the first of them are gone; that later ones are breaks off the reading.
+        """
+        pieces = self._contents.pieces(
+            list(reading.content.extents), start=reading.start + start, length=length
+        )
+        with _none_missing(reading.file_id):
+            first = await anext(pieces, b"")
+        return _joined(first, pieces)
 
     async def delete(self, caller: Caller, file_id: str) -> JsonObject:
         """Forget the file."""
-        was_there, orphan = await self._store.files.delete(caller.project_id, file_id)
+        await self._find(caller, file_id)
+        was_there, orphans = await self._store.files.delete(caller.project_id, file_id)
         if not was_there:
-            raise NotFound(f"No such File object: {file_id}")
-        if orphan is not None:
+            raise _unknown(file_id)
+        for orphan in orphans:
             await self._store.blobs.delete(orphan)
         return {"id": file_id, "object": "file", "deleted": True}
 
-    async def _pieces(self, blob_ids: list[str]) -> AsyncIterator[bytes]:
-        for blob_id in blob_ids:
-            async for piece in self._store.blobs.read(Extent(blob_id)):
-                yield piece
-
     async def _find(self, caller: Caller, file_id: str) -> File:
         file = await self._store.files.get(caller.project_id, file_id)
-        if file is None or file.has_expired(self._clock.now()):
-            raise NotFound(f"No such File object: {file_id}")
+        if file is None or file.is_hidden or file.has_expired(self._clock.now()):
+            raise _unknown(file_id)
         return file
 
 
-def _check(purpose: str, expires_after_s: int | None) -> None:
-    if purpose not in PURPOSES:
-        names = ", ".join(f"'{name}'" for name in PURPOSES)
-        raise InvalidParameter(
-            f"Invalid value: '{purpose}'. Supported values are: {names}.", param="purpose"
-        )
-    if expires_after_s is not None and not MIN_EXPIRY_S <= expires_after_s <= MAX_EXPIRY_S:
-        raise InvalidParameter(
-            f"Expected between {MIN_EXPIRY_S} and {MAX_EXPIRY_S} seconds.",
-            param="expires_after.seconds",
-        )
+@contextmanager
+def _none_missing(file_id: str) -> Iterator[None]:
+    """Raise `NotFound` for bytes that are gone: the file was deleted just now, or they are lost."""
+    try:
+        yield
+    except BlobMissing:
+        raise _unknown(file_id) from None
+
+
+def _unknown(file_id: str) -> NotFound:
+    return NotFound(f"No such File object: {file_id}")
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    if first:
+        yield first
+    async for piece in rest:
+        yield piece

@@ -1,151 +1,180 @@
-"""Planning a batch: one pass over its input that checks every line and writes the segments.
+"""Planning a batch: one pass over its input that checks every line, sorts them, and cuts segments.
 
-Nothing of a plan is real until `Batches.begin` names its segments; a plan that a crash cut short is
-made again from the input.
+Lines that one model runs and whose prompts begin alike come to lie beside each other. Memory stays
+flat for any number of lines: what does not fit goes to local disk, to be merged. Nothing of a plan
+is real until `Batches.begin` names its blobs; one that a crash cut short is made again.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack, aclosing
+from pathlib import Path
+from struct import Struct
+from typing import Protocol
 
-from forebay.core.batches import Batch
-from forebay.core.errors import EngineUnavailable, RequestRejected
-from forebay.core.lanes import Lane
-from forebay.core.windows import choose_window
 from forebay.dialects.batches import LineError
-from forebay.lanes.batch.lines import (
-    MAX_LINE_BYTES,
-    LineChecker,
-    SegmentLine,
-    encode_line,
-    split_lines,
-)
-from forebay.lanes.catalogue import Catalogue
+from forebay.lanes.batch.checked_before import PlannedLines, RequestLines
+from forebay.lanes.batch.custom_ids import HASH_BYTES, HashedRecords, hash_of
+from forebay.lanes.batch.line_check import LineChecker
+from forebay.lanes.batch.lines import SegmentLine, encode_line
+from forebay.lanes.batch.model_choice import CheckedLine, ModelUntold
+from forebay.lanes.batch.plan_job import Plan, PlanJob, SourceForm
+from forebay.lanes.batch.plan_source import source_lines
+from forebay.lanes.batch.prefix import chain_of, prompt_of
+from forebay.lanes.batch.segment_writer import SegmentWriter, write_index
+from forebay.lanes.batch.spill import RUN_BYTES, ExternalSort
 from forebay.store.batches import NewSegment
-from forebay.store.blobs import Blobs
-
-SEGMENT_LINES = 256
-SEGMENT_BYTES = 4 * 1024 * 1024
-LINES_A_TURN = 64  # checked before the event loop gets its turn
+from forebay.store.blobs import BlobMissing, Blobs
 
 
-@dataclass(slots=True)
-class _Open:
-    """A segment that is being filled."""
+async def plan(job: PlanJob, blobs: Blobs, *, folder: Path, run_bytes: int = RUN_BYTES) -> Plan:
+    """Return the plan of a batch; with any error, nothing of the batch is run.
 
-    lines: list[bytes] = field(default_factory=list)
-    size_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a pass over the input gave: errors, or segments to run."""
-
-    errors: list[LineError]
-    segments: list[NewSegment]
-
-
-class Planner:
-    """Plans batches."""
-
-    def __init__(
-        self, catalogue: Catalogue, blobs: Blobs, *, max_requests: int, max_errors: int
-    ) -> None:
-        self._catalogue = catalogue
-        self._blobs = blobs
-        self._max_requests = max_requests
-        self._max_errors = max_errors
-
-    async def plan(self, batch: Batch, pieces: AsyncIterator[bytes]) -> Plan:
-        """Return the plan for an input; with any error, nothing of the input is run.
-
-        Raises `EngineUnavailable` when a model is unknown but engines have yet to tell theirs, and
-        leaves no blob behind when it raises.
-        """
-        plan = Plan([], [])
+    Spills to `folder`, and leaves nothing there; leaves no blob behind when it raises.
+    """
+    with ExitStack() as stack:
+        sort = ExternalSort(folder, run_bytes=run_bytes)
+        stack.callback(sort.close)
+        seen = HashedRecords(folder)
+        stack.callback(seen.close)
+        index = HashedRecords(folder)
+        stack.callback(index.close)
+        scan = _Scan(job, sort, seen)
         try:
-            await self._read(batch, pieces, plan)
-        except BaseException:
-            await self.discard(plan)
-            raise
-        return plan
+            async with aclosing(source_lines(job, blobs)) as source:
+                await scan.read(source)
+        except BlobMissing:
+            return Plan(errors=[_GONE])
+        if errors := scan.all_errors():
+            return Plan(errors=errors)
+        if scan.is_untold:
+            return Plan(is_untold=True)
+        segments, index_blob_id = await _write(sort, scan.models, index, blobs)
+    return Plan(segments=segments, index_blob_id=index_blob_id, total_count=scan.count)
 
-    async def discard(self, plan: Plan) -> None:
-        """Forget the segments of a plan that will not be run."""
-        for segment in plan.segments:
-            await self._blobs.delete(segment.blob_id)
 
-    async def _read(self, batch: Batch, pieces: AsyncIterator[bytes], plan: Plan) -> None:
-        errors, segments = plan.errors, plan.segments
-        open_segments: dict[str, _Open] = {}
-        checker = LineChecker(endpoint=batch.endpoint)
-        number = count = 0
-        async for text in split_lines(pieces):
-            number += 1
-            if not text.strip():
-                continue
-            count += 1
-            line = self._check(checker, batch, number, text)
-            if number % LINES_A_TURN == 0:
-                await asyncio.sleep(0)
-            if isinstance(line, LineError):
-                errors.append(line)
-            elif not errors:
-                model = self._catalogue.resolve(str(line.body["model"])).model.name
-                await self._add(model, line, open_segments, segments)
-            if count > self._max_requests:
-                message = f"The file has more than {self._max_requests} requests."
-                errors.append(LineError("too_many_requests", message))
-            if len(errors) >= self._max_errors or count > self._max_requests:
-                return
-        if not count:
-            errors.append(LineError("empty_file", "The input file has no requests."))
-        if not errors:
-            for model, rest in open_segments.items():
-                if rest.lines:
-                    segments.append(await self._close(model, rest, ordinal=len(segments)))
+class _Lines(Protocol):
+    def check(self, number: int, text: bytes) -> CheckedLine | LineError: ...
 
-    def _check(
-        self, checker: LineChecker, batch: Batch, number: int, text: bytes
-    ) -> SegmentLine | LineError:
-        if len(text) > MAX_LINE_BYTES:
-            message = f"This line is longer than {MAX_LINE_BYTES} bytes."
-            return LineError("line_too_long", message, None, number)
-        line = checker.check(number, text)
-        if isinstance(line, LineError):
-            return line
-        name = str(line.body["model"])
-        served = self._catalogue.get(name)
-        if served is None and self._catalogue.untold:
-            raise EngineUnavailable("not every engine has told yet which models it serves")
-        if served is None:
-            message = f"The provided model '{name}' is not supported by the Batch API."
-            return LineError("model_not_found", message, "body.model", number)
-        try:
-            choose_window(Lane.BATCH, batch.completion_window, served.model.windows)
-        except RequestRejected as error:
-            return LineError("invalid_request", str(error), "body.model", number)
-        return line
 
-    async def _add(
-        self,
-        model: str,
-        line: SegmentLine,
-        open_segments: dict[str, _Open],
-        segments: list[NewSegment],
-    ) -> None:
-        segment = open_segments.setdefault(model, _Open())
-        text = encode_line(line)
-        segment.lines.append(text)
-        segment.size_bytes += len(text)
-        if len(segment.lines) >= SEGMENT_LINES or segment.size_bytes >= SEGMENT_BYTES:
-            segments.append(await self._close(model, segment, ordinal=len(segments)))
-            open_segments[model] = _Open()
+_GONE = LineError("invalid_request", "The input can no longer be read.", "file_id")
+_NUMBER = Struct(">Q")
+_MODEL = Struct(">I")
+_PROMPT_BYTES = Struct(">I")
+_CHAIN_END = b"\0" * 8  # before every hash, so that a chain comes before those it begins
 
-    async def _close(self, model: str, segment: _Open, *, ordinal: int) -> NewSegment:
-        blob = await self._blobs.put(b"".join(segment.lines))
-        return NewSegment(
-            ordinal=ordinal, model=model, blob_id=blob.id, line_count=len(segment.lines)
+
+class _Scan:
+    """The one pass over the input."""
+
+    def __init__(self, job: PlanJob, sort: ExternalSort, seen: HashedRecords) -> None:
+        self._job = job
+        self._sort = sort
+        self._seen = seen
+        self._lines = _checker(job)
+        self._errors: list[LineError] = []
+        self.models: dict[str, int] = {}
+        self.is_untold = False
+        self.count = 0
+
+    async def read(self, source: AsyncIterator[list[bytes]]) -> None:
+        """Read the source to its end, or until it is known what becomes of the batch."""
+        number = 0
+        async for texts in source:
+            for text in texts:
+                number += 1
+                if not text or text.isspace():
+                    continue
+                self.count += 1
+                self._take(number, text)
+                if self._has_enough:
+                    return
+
+    @property
+    def _has_enough(self) -> bool:
+        return (
+            len(self._errors) >= self._job.max_errors
+            or self._has_too_many
+            or (self.is_untold and not self._errors)
         )
+
+    @property
+    def _has_too_many(self) -> bool:
+        return self._job.form is SourceForm.LINES and self.count > self._job.max_requests
+
+    def _take(self, number: int, text: bytes) -> None:
+        try:
+            line = self._lines.check(number, text)
+        except ModelUntold:
+            self.is_untold = True
+            return
+        if isinstance(line, LineError):
+            self._errors.append(line)
+            return
+        id_hash = hash_of(line.custom_id)
+        if self._job.form is SourceForm.LINES:
+            self._seen.add(id_hash, _NUMBER.pack(number))
+        if self._errors:
+            return
+        prompt = prompt_of(line.body)
+        model = self.models.setdefault(line.model, len(self.models))
+        self._sort.add(
+            b"".join((_MODEL.pack(model), chain_of(prompt), _CHAIN_END, _NUMBER.pack(number))),
+            b"".join(
+                (
+                    id_hash,
+                    _PROMPT_BYTES.pack(len(prompt)),
+                    encode_line(SegmentLine(line.custom_id, line.body)),
+                )
+            ),
+        )
+
+    def all_errors(self) -> list[LineError]:
+        """Return what is wrong with all of the input, then what is wrong with its lines."""
+        errors = list(self._errors)
+        most = self._job.max_errors
+        if self._has_too_many:
+            message = f"The file has more than {self._job.max_requests} requests."
+            errors.append(LineError("too_many_requests", message))
+        if not self.count:
+            errors.append(LineError("empty_file", "The input file has no requests."))
+        for line, first_line in self._seen.duplicates(most=most):
+            message = f"The custom_id of this line is also that of line {first_line}."
+            errors.append(LineError("duplicate_custom_id", message, "custom_id", line))
+        return sorted(errors, key=lambda error: error.line or 0)[:most]
+
+
+def _checker(job: PlanJob) -> _Lines:
+    match job.form:
+        case SourceForm.LINES:
+            return LineChecker(job)
+        case SourceForm.REQUESTS:
+            return RequestLines(job)
+        case SourceForm.PLAN:
+            return PlannedLines(job)
+
+
+async def _write(
+    sort: ExternalSort, models: dict[str, int], index: HashedRecords, blobs: Blobs
+) -> tuple[list[NewSegment], str]:
+    names = list(models)
+    writer = await blobs.create()
+    try:
+        segments = SegmentWriter(writer, index)
+        for key, value in sort.records():
+            (prompt_bytes,) = _PROMPT_BYTES.unpack_from(value, HASH_BYTES)
+            segments.add(
+                value[HASH_BYTES + _PROMPT_BYTES.size :],
+                model=names[_MODEL.unpack_from(key)[0]],
+                chain=key[_MODEL.size : -len(_CHAIN_END) - _NUMBER.size],
+                id_hash=value[:HASH_BYTES],
+                prompt_bytes=prompt_bytes,
+            )
+            if segments.is_full:
+                await segments.flush()
+        cut = await segments.commit()
+        return cut, await write_index(blobs, index)
+    except BaseException:
+        await writer.abandon()
+        raise

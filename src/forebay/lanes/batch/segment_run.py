@@ -1,7 +1,8 @@
 """One claimed segment under way: lines get slots one by one, results are recorded as they come.
 
-A result is flushed with its neighbours once enough have gathered, or a second after the first of
-them.
+A result is flushed with its neighbours once enough have gathered, or when the first of them is old
+enough: a second at first, then a hundredth of the time that the batch has run, so that a crash
+costs no more than that, and a long batch has no more chunks than a short one.
 """
 
 from __future__ import annotations
@@ -9,138 +10,240 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from forebay.core.batches import Batch
-from forebay.core.errors import ForebayError, RequestRejected
+from forebay.core.clock import Clock
+from forebay.core.errors import ForebayError, LeaseLost, RequestRejected
 from forebay.lanes.admission import Accepted
-from forebay.lanes.batch.line_runner import LineRunner
-from forebay.lanes.batch.lines import SegmentLine, decode_lines
-from forebay.lanes.batch.results import LineResult, ResultBuffer
+from forebay.lanes.batch.bill import Bill
+from forebay.lanes.batch.line_runner import LineRun, LineRunner
+from forebay.lanes.batch.lines import decode_line
+from forebay.lanes.batch.results import NO_USAGE, LineResult, ResultBuffer
+from forebay.lanes.batch.room import Room
+from forebay.lanes.uninterrupted import uninterrupted
 from forebay.lanes.wake import log_failure, woken
-from forebay.scheduler.dispatcher import Dispatcher
 from forebay.scheduler.slot import Slot
 from forebay.store.database import StoreFailed
-from forebay.store.segments import SegmentRecord
+from forebay.store.records import Urgency
+from forebay.store.segments import SegmentRecord, Tally
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
 
 FLUSH_AFTER_S = 1.0
+LATEST_FLUSH = 15  # times as long as the first, at most
+FLUSH_SHARE = 0.01  # of the time that the batch has run
+LINES_A_TURN = 16  # begun before the event loop gets its turn
+
+
+def flush_after_s(ran_s: float, *, first_s: float = FLUSH_AFTER_S) -> float:
+    """Return how old a result may be before it is recorded, in a batch that has run so long."""
+    return min(max(first_s, ran_s * FLUSH_SHARE), LATEST_FLUSH * first_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRooms:
+    """What every run needs. `on_recorded` is called when a batch may have to be closed."""
+
+    runner: LineRunner
+    store: Store
+    clock: Clock
+    on_recorded: Callable[[], None]
+    flush_after_s: float
+    after_failure_s: float
 
 
 class SegmentRun:
-    """Runs what is left of a segment. `all_have_slots` is set once no line waits for a slot."""
+    """Runs what is left of a segment; `on_begun` is called once no line waits for its first slot.
+
+    What it keeps in memory beside those takes of the `room`.
+    """
 
     def __init__(
         self,
-        runner: LineRunner,
-        dispatcher: Dispatcher,
-        store: Store,
+        rooms: SegmentRooms,
         segment: SegmentRecord,
         batch: Batch,
-        buffer: ResultBuffer,
         *,
-        on_progress: Callable[[], None],
-        flush_after_s: float,
-        after_failure_s: float,
+        room: Room,
+        on_begun: Callable[[], None],
     ) -> None:
-        self._runner = runner
-        self._dispatcher = dispatcher
-        self._store = store
+        self._rooms = rooms
         self._segment = segment
         self._batch = batch
-        self._buffer = buffer
-        self._on_progress = on_progress
-        self._flush_after_s = flush_after_s
-        self._after_failure_s = after_failure_s
+        self._room = room
+        self._on_begun = on_begun
+        self._buffer = ResultBuffer(rooms.store, segment, batch, clock=rooms.clock, room=room)
+        self._under_way: dict[int, LineRun] = {}
+        self._may_begin = asyncio.Event()
         self._has_results = asyncio.Event()
-        self._is_over = asyncio.Event()
-        self.all_have_slots = asyncio.Event()
+        self._must_flush = asyncio.Event()  # without waiting for its results to grow old
+        self._is_over = False
+        self._is_lost = False
+        self._is_stopped = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def place(self) -> Urgency:
+        """Where it stands in the order."""
+        return self._segment.band_rank, self._segment.deadline_at
+
+    def let_begin(self, may_begin: bool) -> None:
+        """Let it begin more lines, or not for now: what has begun goes on."""
+        if may_begin:
+            self._may_begin.set()
+        else:
+            self._may_begin.clear()
+
+    def stop(self) -> None:
+        """End it: what is done is recorded, the rest given back."""
+        self._is_stopped = True
+        if self._task is not None:  # cancelled before its first step, it would give nothing back
+            self._task.cancel()
+
+    def lose(self) -> None:
+        """End it: its lease is lost, so nothing more of it can be recorded."""
+        self._is_lost = True
+        self.stop()
 
     async def run(self) -> None:
         """Run to the last line; when cut short, record what is done and give the rest back."""
+        self._task = asyncio.current_task()
         try:
-            left = await self._lines_left()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._flush_as_it_goes())
-                async with asyncio.TaskGroup() as running:
-                    for number, line in left:
-                        await self._start(running, number, line)
-                    self.all_have_slots.set()
-                self._is_over.set()
-                self._has_results.set()
+            if self._is_stopped:
+                raise asyncio.CancelledError
+            await self._run()
         except* asyncio.CancelledError:
-            await self._give_back()
+            await uninterrupted(self._give_back())
+        except* LeaseLost:
+            self._is_lost = True
+            await uninterrupted(self._give_back())
         except* Exception as error:
             log.error("segment failed", extra={"segment_id": self._segment.id}, exc_info=error)
             try:
                 # Given back at once, it would be claimed and fail again at once.
-                await asyncio.sleep(self._after_failure_s)
+                await asyncio.sleep(self._rooms.after_failure_s)
             finally:
-                await self._give_back()
+                await uninterrupted(self._give_back())
 
-    async def _lines_left(self) -> list[tuple[int, SegmentLine]]:
-        ended = await self._store.segments.ended_lines(self._segment.id)
-        lines = decode_lines(await self._store.blobs.get(self._segment.extent))
-        return [(number, line) for number, line in enumerate(lines) if number not in ended]
+    async def _run(self) -> None:
+        left = await self._lines_left()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._flush_as_it_goes())
+            async with asyncio.TaskGroup() as running:
+                while left:
+                    await self._may_begin.wait()
+                    number, text = left.pop()
+                    await self._start(running, number, text)
+                    if number % LINES_A_TURN == 0:
+                        await asyncio.sleep(0)
+                self._on_begun()
+            self._is_over = True
+            self._must_flush.set()
+            self._has_results.set()
 
-    async def _start(self, running: asyncio.TaskGroup, number: int, line: SegmentLine) -> None:
+    async def _lines_left(self) -> list[tuple[int, bytes]]:
+        """Return the lines without a result, the first one last."""
+        ended = await self._rooms.store.segments.ended_lines(self._segment.id)
+        texts = (await self._rooms.store.blobs.get(self._segment.extent)).split(b"\n")
+        left = [each for each in enumerate(texts) if each[1] and each[0] not in ended]
+        return left[::-1]
+
+    async def _start(self, running: asyncio.TaskGroup, number: int, text: bytes) -> None:
         """Begin a line once it has a slot, and the segment's earlier lines have theirs."""
+        runner, batch = self._rooms.runner, self._batch
+        run = LineRun(number, decode_line(text), len(text))
         try:
-            accepted = self._runner.admit(self._batch, line)
+            accepted = runner.admit(batch, run.line)
         except RequestRejected as error:
-            self._add(self._runner.failed(self._batch, number, line, error))
+            self._add(runner.failed(batch, run, error))
             return
         except Exception:
-            self._add(self._broken(number, line))
+            self._add(self._broken(run))
             return
-        slot = await self._dispatcher.acquire(
-            accepted.served.pool,
-            band_rank=self._batch.band_rank,
-            deadline_at=self._batch.deadline_at,
-        )
-        task = running.create_task(self._line(number, line, accepted, slot))
+        slot = await runner.slot(batch, accepted)
+        self._under_way[number] = run
+        task = running.create_task(self._line(run, accepted, slot))
+        # A task that is cancelled before its first step never runs a line of its own.
         task.add_done_callback(lambda _: slot.release())
 
-    async def _line(self, number: int, line: SegmentLine, accepted: Accepted, slot: Slot) -> None:
+    async def _line(self, run: LineRun, accepted: Accepted, slot: Slot) -> None:
         try:
-            result = await self._runner.run(self._batch, number, line, accepted, slot)
+            result = await self._rooms.runner.run(self._batch, run, accepted, slot, self._room)
         except Exception:
-            result = self._broken(number, line)
+            result = self._broken(run)
+        del self._under_way[run.number]
         self._add(result)
 
-    def _broken(self, number: int, line: SegmentLine) -> LineResult:
+    def _broken(self, run: LineRun) -> LineResult:
         # A line that breaks us must not take its segment with it, again at each attempt.
         log.exception("batch line broke", extra={"segment_id": self._segment.id})
         broken = ForebayError("The server had an error processing this request.")
-        return self._runner.failed(self._batch, number, line, broken)
+        return self._rooms.runner.failed(self._batch, run, broken)
 
     def _add(self, result: LineResult) -> None:
         self._buffer.add(result)
         self._has_results.set()
+        if self._buffer.is_full:
+            self._must_flush.set()
 
     async def _flush_as_it_goes(self) -> None:
-        while not (self._is_over.is_set() and self._buffer.is_empty):
+        while not (self._is_over and self._buffer.is_empty):
             await self._has_results.wait()
+            await woken(self._must_flush, within_s=self._flush_after_s())
             self._has_results.clear()
-            if not self._buffer.is_full:
-                await woken(self._is_over, within_s=self._flush_after_s)
+            if not self._is_over:
+                self._must_flush.clear()
             try:
-                await self._buffer.flush()
+                if await self._buffer.flush():
+                    self._rooms.on_recorded()
             except StoreFailed as error:
                 # The results are kept: what has run must not run again for a busy disk.
                 log_failure("recording results", error, segment_id=self._segment.id)
-                await asyncio.sleep(self._after_failure_s)
+                await asyncio.sleep(self._rooms.after_failure_s)
                 self._has_results.set()
-            self._on_progress()
+                self._must_flush.set()
+
+    def _flush_after_s(self) -> float:
+        begun_at = self._batch.in_progress_at or self._batch.created_at
+        ran_s = (self._rooms.clock.now() - begun_at) / 1000
+        return flush_after_s(ran_s, first_s=self._rooms.flush_after_s)
 
     async def _give_back(self) -> None:
+        """Record what is done, and note what all else has cost that must run again.
+
+        What a lost lease makes us drop has cost as much as if it had failed.
+        """
+        store, segment = self._rooms.store, self._segment
         try:
-            await self._buffer.flush()
-            await self._store.segments.release(self._segment)
+            if not self._is_lost:
+                await self._buffer.flush()
         except ForebayError as error:
-            log.warning(
-                "segment not given back",
-                extra={"segment_id": self._segment.id, "code": error.code},
+            log_failure("recording results", error, segment_id=segment.id)
+        tally = self._lost_tally()
+        waste = Bill(segment, self._batch, clock=self._rooms.clock).waste(
+            f"{segment.id}/{segment.lease_id}", tally
+        )
+        try:
+            has_cost = waste is not None or tally.retries
+            await store.segments.release(
+                segment, self._batch, tally=tally if has_cost else None, waste=waste
             )
-        self._on_progress()
+        except ForebayError as error:
+            log_failure("giving a segment back", error, segment_id=segment.id)
+        self._rooms.on_recorded()
+
+    def _lost_tally(self) -> Tally:
+        """Return what gave no result: attempts that were cut off, results that are dropped."""
+        cut, self._under_way = list(self._under_way.values()), {}
+        lost = [(run.retries, run.waste, run.waste_nanos) for run in cut]
+        lost += [
+            (each.retries, each.usage + each.waste, each.cost_nanos + each.waste_nanos)
+            for each in self._buffer.drop()
+        ]
+        return Tally(
+            retries=sum([retries for retries, _, _ in lost]),
+            waste=sum([waste for _, waste, _ in lost], NO_USAGE),
+            waste_nanos=sum([nanos for _, _, nanos in lost]),
+        )

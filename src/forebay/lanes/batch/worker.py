@@ -1,8 +1,11 @@
 """The batch worker: claims segments and runs them.
 
-For each model a feeder opens the next segment as soon as every line of the one before has a slot,
-so the tail of one segment and the head of the next run side by side. After a crash only the lines
-without a recorded result run again.
+For each model a feeder opens the next segment as soon as every line of those before has had a slot,
+so the tail of one segment and the head of the next run side by side, whatever becomes of a line
+that is slow or pauses. Only a more urgent one is opened sooner. So what is in memory is bounded: of
+each degree of urgency the lines of one segment that wait, the lines that run (as many as there are
+slots), and what the feeder's room holds of lines that pause and of results. After a crash only the
+lines without a recorded result run again.
 """
 
 from __future__ import annotations
@@ -14,22 +17,57 @@ from functools import partial
 from forebay.core.batches import Batch
 from forebay.core.clock import Clock
 from forebay.lanes.batch.line_runner import LineRunner
-from forebay.lanes.batch.results import ResultBuffer
-from forebay.lanes.batch.segment_run import FLUSH_AFTER_S, SegmentRun
+from forebay.lanes.batch.room import Room
+from forebay.lanes.batch.segment_run import FLUSH_AFTER_S, SegmentRooms, SegmentRun
 from forebay.lanes.catalogue import Served
 from forebay.lanes.control import Control
 from forebay.lanes.lease_keeper import LeaseKeeper
-from forebay.lanes.wake import AFTER_FAILURE_S, first_of, repeat
+from forebay.lanes.wake import AFTER_FAILURE_S, repeat
 from forebay.scheduler.dispatcher import Dispatcher
 from forebay.store.segments import SegmentRecord
 from forebay.store.signals import Topic
 from forebay.store.store import Store
 
 LONGEST_IDLE_S = 30.0
+MAX_WAITING = 8  # segments of one model whose lines wait, each more urgent than the one before
+
+
+class _Feed:
+    """One model's feeder; `waiting` are the runs with lines that have had no slot yet."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.wake = asyncio.Event()
+        self.room = Room(on_free=self.wake.set)
+        self.waiting: list[SegmentRun] = []
+        self.stopped: set[str] | None = None
+        """The batches that are stopped while a claim is under way."""
+
+    def opened(self, run: SegmentRun) -> None:
+        """Note that the run has lines that wait for their first slot."""
+        self.waiting.append(run)
+        self._take_turns()
+
+    def begun(self, run: SegmentRun) -> None:
+        """Note that every line of the run has had a slot, or that it is over."""
+        if run in self.waiting:
+            self.waiting.remove(run)
+            self._take_turns()
+        self.wake.set()
+
+    def _take_turns(self) -> None:
+        """Let the most urgent run begin its lines, and no other.
+
+        Each asks for one slot at a time, so of two that free together a less urgent one would get
+        the second.
+        """
+        first = min(self.waiting, key=lambda run: run.place, default=None)
+        for run in self.waiting:
+            run.let_begin(run is first)
 
 
 class BatchWorker:
-    """Runs the segments of batches. `on_progress` is called when results were recorded."""
+    """Runs the segments of batches. `on_progress` is called when a batch may have to be closed."""
 
     def __init__(
         self,
@@ -44,19 +82,20 @@ class BatchWorker:
         flush_after_s: float = FLUSH_AFTER_S,
         after_failure_s: float = AFTER_FAILURE_S,
     ) -> None:
-        self._runner = runner
-        self._dispatcher = dispatcher
         self._store = store
         self._leases = leases
         self._control = control
-        self._clock = clock
-        self._on_progress = on_progress
-        self._flush_after_s = flush_after_s
-        self._after_failure_s = after_failure_s
-        self._wakes: dict[str, asyncio.Event] = {}
-        self._running: dict[str, set[asyncio.Task[None]]] = {}
+        self._rooms = SegmentRooms(
+            runner=runner,
+            store=store,
+            clock=clock,
+            on_recorded=on_progress,
+            flush_after_s=flush_after_s,
+            after_failure_s=after_failure_s,
+        )
+        self._feeds: dict[str, _Feed] = {}
+        self._running: dict[str, dict[SegmentRun, asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._fed: list[Served] = []
         self._is_claiming = True
         store.signals.on(Topic.CANCELLED, self._abort)
         control.on_change(self._controlled)
@@ -65,98 +104,98 @@ class BatchWorker:
         """Run for ever; when cancelled, record what is done and give the segments back."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            for served in self._fed:
-                self._begin(tasks, served)
+            for feed in self._feeds.values():
+                self._begin(tasks, feed)
             await asyncio.Event().wait()
 
     def feed(self, served: Served) -> None:
         """Run this model's segments from now on."""
         self._control.want(served.model.name)
-        self._fed.append(served)
+        feed = self._feeds[served.model.name] = _Feed(served)
         if self._tasks is not None:
-            self._begin(self._tasks, served)
+            self._begin(self._tasks, feed)
 
     def wake(self) -> None:
         """Look for waiting segments."""
-        for wake in self._wakes.values():
-            wake.set()
+        for feed in self._feeds.values():
+            feed.wake.set()
 
     def stop_claiming(self) -> None:
         """Claim nothing more: what runs goes on."""
         self._is_claiming = False
 
-    def _abort(self, batch_id: str) -> None:
-        """End the batch's running lines here, without waiting for that."""
-        for task in self._running.get(batch_id, ()):
-            task.cancel()
-
-    def _controlled(self, model: str) -> None:
-        wake = self._wakes.get(model)
-        if wake is not None:
-            wake.set()
-
     async def stop(self, batch_id: str) -> None:
         """End the batch's running lines here; what they had finished is recorded."""
-        tasks = list(self._running.get(batch_id, ()))
-        for task in tasks:
-            task.cancel()
+        tasks = list(self._running.get(batch_id, {}).values())
+        self._abort(batch_id)
         if tasks:
             await asyncio.wait(tasks)
 
-    def _begin(self, tasks: asyncio.TaskGroup, served: Served) -> None:
-        wake = self._wakes[served.model.name] = asyncio.Event()
-        step = partial(self._feed_once, served, wake)
-        tasks.create_task(repeat(step, wake=wake, doing="the batch feeder"))
+    def _abort(self, batch_id: str) -> None:
+        """End the batch's running lines here, without waiting for that."""
+        for run in self._running.get(batch_id, ()):
+            run.stop()
+        for feed in self._feeds.values():
+            if feed.stopped is not None:
+                feed.stopped.add(batch_id)
 
-    async def _feed_once(self, served: Served, wake: asyncio.Event) -> float:
-        """Open the most urgent segment; returns how long to wait when there is none.
+    def _controlled(self, model: str) -> None:
+        feed = self._feeds.get(model)
+        if feed is not None:
+            feed.wake.set()
 
-        The next one waits until all lines of this one have slots, or until it is more urgent.
-        """
-        if not self._is_claiming or not self._control.holds(served.model.name):
+    def _begin(self, tasks: asyncio.TaskGroup, feed: _Feed) -> None:
+        step = partial(self._feed_once, feed)
+        tasks.create_task(repeat(step, wake=feed.wake, doing="the batch feeder"))
+
+    async def _feed_once(self, feed: _Feed) -> float:
+        """Open the most urgent segment; returns how long to wait when none is to be opened."""
+        model = feed.served.model.name
+        if not self._is_claiming or not self._control.holds(model):
             return LONGEST_IDLE_S
-        claimed = await self._store.segments.claim(
-            served.model.name, lease_expires_at=self._leases.until()
-        )
+        if not await self._may_open(feed):
+            return LONGEST_IDLE_S
+        stopped: set[str] = set()
+        feed.stopped = stopped
+        try:
+            claimed = await self._store.segments.claim(model, lease_expires_at=self._leases.until())
+        finally:
+            feed.stopped = None
         if claimed is None:
             return LONGEST_IDLE_S
         segment, batch = claimed
-        all_have_slots = self._open(segment, batch)
-        while not all_have_slots.is_set():
-            await first_of(all_have_slots, wake)
-            wake.clear()
-            head = await self._store.segments.peek(served.model.name)
-            if head is not None and head < (segment.band_rank, segment.deadline_at):
-                break
+        run = self._open(feed, segment, batch)
+        if batch.id in stopped:
+            run.stop()
         return 0.0
 
-    def _open(self, segment: SegmentRecord, batch: Batch) -> asyncio.Event:
-        """Run a claimed segment beside the others; the event says when the next may be opened."""
-        run = SegmentRun(
-            self._runner,
-            self._dispatcher,
-            self._store,
-            segment,
-            batch,
-            ResultBuffer(self._store, segment, batch, clock=self._clock),
-            on_progress=self._on_progress,
-            flush_after_s=self._flush_after_s,
-            after_failure_s=self._after_failure_s,
-        )
-        assert self._tasks is not None and segment.lease_id is not None
-        task = self._tasks.create_task(run.run())
-        self._running.setdefault(batch.id, set()).add(task)
-        self._leases.hold(segment.lease_id, task.cancel)
-        task.add_done_callback(lambda task: self._let_go(segment, run, task))
-        return run.all_have_slots
+    async def _may_open(self, feed: _Feed) -> bool:
+        if not feed.room.is_free or len(feed.waiting) >= MAX_WAITING:
+            return False
+        if not feed.waiting:
+            return True
+        head = await self._store.segments.peek(feed.served.model.name)
+        return head is not None and all(head < run.place for run in feed.waiting)
 
-    def _let_go(self, segment: SegmentRecord, run: SegmentRun, task: asyncio.Task[None]) -> None:
-        run.all_have_slots.set()
+    def _open(self, feed: _Feed, segment: SegmentRecord, batch: Batch) -> SegmentRun:
+        """Run a claimed segment beside the others."""
+        assert self._tasks is not None and segment.lease_id is not None
+        run = SegmentRun(
+            self._rooms, segment, batch, room=feed.room, on_begun=lambda: feed.begun(run)
+        )
+        feed.opened(run)
+        task = self._tasks.create_task(run.run())
+        self._running.setdefault(batch.id, {})[run] = task
+        self._leases.hold(segment.lease_id, run.lose)
+        task.add_done_callback(lambda _: self._let_go(feed, segment, run))
+        return run
+
+    def _let_go(self, feed: _Feed, segment: SegmentRecord, run: SegmentRun) -> None:
         assert segment.lease_id is not None
         self._leases.drop(segment.lease_id)
-        tasks = self._running[segment.batch_id]
-        tasks.discard(task)
-        if not tasks:
+        runs = self._running[segment.batch_id]
+        del runs[run]
+        if not runs:
             del self._running[segment.batch_id]
         # It may have been given back unfinished.
-        self._wakes[segment.model].set()
+        feed.begun(run)

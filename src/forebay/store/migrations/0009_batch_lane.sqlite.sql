@@ -20,6 +20,7 @@ CREATE TABLE upload (
     purpose TEXT NOT NULL,
     mime_type TEXT NOT NULL,
     size_bytes INTEGER NOT NULL, -- as its maker announced it
+    received_bytes INTEGER NOT NULL DEFAULT 0, -- in parts, whether they will be named or not
     status TEXT NOT NULL CHECK (status IN ('pending', 'completed', 'cancelled', 'expired')),
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
@@ -47,6 +48,7 @@ CHECK (api IN ('batches', 'message_batches'));
 ALTER TABLE batch ADD COLUMN retry_of TEXT; -- whose failed and expired lines it runs again
 ALTER TABLE batch ADD COLUMN index_blob_id TEXT; -- where each custom id is found
 ALTER TABLE batch ADD COLUMN deleted_at INTEGER; -- nobody sees it any more
+ALTER TABLE batch ADD COLUMN cleared_at INTEGER; -- its plan and its results are gone
 -- What became of lines, beside completed_count and failed_count.
 ALTER TABLE batch ADD COLUMN schema_failed_count INTEGER NOT NULL DEFAULT 0; -- of the completed
 ALTER TABLE batch ADD COLUMN refused_count INTEGER NOT NULL DEFAULT 0; -- of the failed, as are:
@@ -60,6 +62,8 @@ ALTER TABLE batch ADD COLUMN waste_nanos INTEGER NOT NULL DEFAULT 0;
 
 DROP INDEX batch_listing;
 CREATE INDEX batch_listing ON batch (project_id, api, id);
+CREATE INDEX batch_remains ON batch (id) WHERE cleared_at IS NULL OR deleted_at IS NOT NULL;
+CREATE INDEX batch_index_blob ON batch (index_blob_id) WHERE index_blob_id IS NOT NULL;
 
 -- Where in its blob a segment is, and what the scheduler is to know of it.
 ALTER TABLE segment ADD COLUMN offset_bytes INTEGER NOT NULL DEFAULT 0;
@@ -69,10 +73,17 @@ ALTER TABLE segment ADD COLUMN prefix TEXT NOT NULL DEFAULT ''; -- what its prom
 
 CREATE INDEX segment_blob ON segment (blob_id);
 
+-- Whoever closes batches finds what is left to be done, and when, without a look at all the rest.
+CREATE INDEX segment_unfinished ON segment (batch_id, ordinal) WHERE status <> 'done';
+CREATE INDEX batch_expiry ON batch (expires_at) WHERE status = 'in_progress';
+
 -- A JSON list: those of its lines that were answered, but not in the form that was asked for.
 ALTER TABLE chunk ADD COLUMN schema_failed TEXT;
 
 CREATE INDEX chunk_blob ON chunk (blob_id);
+
+-- What was recorded lately, without what it was.
+CREATE INDEX chunk_pace ON chunk (created_at, batch_id, segment_id, kind, line_count);
 
 -- What was said downstream of single results; without that, a result is accepted if it has the form
 -- that was asked for (`was_accepted`).
@@ -84,3 +95,6 @@ CREATE TABLE verdict (
     decided_at INTEGER NOT NULL,
     PRIMARY KEY (batch_id, custom_id)
 ) STRICT;
+
+-- Counted without a look at the verdicts themselves.
+CREATE INDEX verdict_tally ON verdict (batch_id, is_accepted, was_accepted);

@@ -51,13 +51,6 @@ UPDATE batch SET status = 'cancelling', cancelling_at = :now
 WHERE id = :id AND project_id = :project_id AND status IN ('validating', 'in_progress')
 RETURNING id;
 
--- name: finalize_batch
--- Every line has a recorded result.
-UPDATE batch SET status = 'finalizing', finalizing_at = :now
-WHERE
-    id = :id AND status = 'in_progress' AND completed_count + failed_count = total_count
-RETURNING id;
-
 -- name: complete_batch
 UPDATE batch SET status = 'completed', completed_at = :now
 WHERE id = :id AND status = 'finalizing'
@@ -82,8 +75,23 @@ WHERE
 RETURNING id;
 
 -- name: count_results
+-- With its last result, a batch in progress is finalizing.
 UPDATE batch
 SET
+    status = CASE
+        WHEN
+            status = 'in_progress'
+            AND completed_count + failed_count + :completed + :failed = total_count
+            THEN 'finalizing'
+        ELSE status
+    END,
+    finalizing_at = CASE
+        WHEN
+            status = 'in_progress'
+            AND completed_count + failed_count + :completed + :failed = total_count
+            THEN :now
+        ELSE finalizing_at
+    END,
     completed_count = completed_count + :completed, failed_count = failed_count + :failed,
     schema_failed_count = schema_failed_count + :schema_failed,
     refused_count = refused_count + :refused,
@@ -99,7 +107,22 @@ SET
     output_file_id = COALESCE(output_file_id, :output_file_id),
     error_file_id = COALESCE(error_file_id, :error_file_id)
 WHERE id = :id
-RETURNING output_file_id, error_file_id;
+RETURNING output_file_id, error_file_id, status;
+
+-- name: get_batch_status
+SELECT status FROM batch WHERE id = :id;
+
+-- name: list_batches_to_close
+-- Those that are to end now; each part has an index that holds little else.
+SELECT * FROM batch WHERE status = 'cancelling'
+UNION ALL
+SELECT * FROM batch WHERE status = 'finalizing'
+UNION ALL
+SELECT * FROM batch WHERE status = 'in_progress' AND expires_at <= :now;
+
+-- name: next_batch_expiry
+SELECT MIN(expires_at) AS expires_at FROM batch
+WHERE status = 'in_progress' AND expires_at > :now;
 
 -- name: end_batch_files
 -- Results are kept for so long after the end, unless the batch says otherwise.

@@ -13,16 +13,19 @@ UPDATE file SET size_bytes = size_bytes + :size_bytes WHERE id = :id;
 SELECT * FROM file WHERE id = :id AND project_id = :project_id;
 
 -- name: list_files_newest_first
+-- Not those that Message Batches keep for themselves.
 SELECT * FROM file
 WHERE
-    project_id = :project_id AND (CAST(:purpose AS TEXT) IS NULL OR purpose = :purpose)
+    project_id = :project_id AND purpose <> 'message_batch'
+    AND (CAST(:purpose AS TEXT) IS NULL OR purpose = :purpose)
     AND (CAST(:after AS TEXT) IS NULL OR id < :after) AND (expires_at IS NULL OR expires_at > :now)
 ORDER BY id DESC LIMIT :limit;
 
 -- name: list_files_oldest_first
 SELECT * FROM file
 WHERE
-    project_id = :project_id AND (CAST(:purpose AS TEXT) IS NULL OR purpose = :purpose)
+    project_id = :project_id AND purpose <> 'message_batch'
+    AND (CAST(:purpose AS TEXT) IS NULL OR purpose = :purpose)
     AND (CAST(:after AS TEXT) IS NULL OR id > :after) AND (expires_at IS NULL OR expires_at > :now)
 ORDER BY id LIMIT :limit;
 
@@ -34,4 +37,15 @@ DELETE FROM file WHERE id = :id AND project_id = :project_id RETURNING blob_id;
 
 -- name: is_blob_named
 -- Blobs of segments and chunks are theirs alone.
-SELECT 1 AS named FROM file WHERE blob_id = :blob_id LIMIT 1;
+SELECT 1 AS named FROM file WHERE blob_id = :blob_id
+UNION ALL SELECT 1 FROM file_part WHERE blob_id = :blob_id
+UNION ALL SELECT 1 FROM upload_part WHERE blob_id = :blob_id
+LIMIT 1;
+
+-- name: list_file_parts
+SELECT * FROM file_part WHERE file_id = :file_id ORDER BY ordinal;
+
+-- name: list_result_parts
+-- Without the numbers of the lines, which are most of a chunk's row.
+SELECT blob_id, size_bytes, line_count FROM chunk
+WHERE batch_id = :batch_id AND kind = :kind ORDER BY id;

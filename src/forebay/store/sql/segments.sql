@@ -124,6 +124,12 @@ INSERT INTO chunk (
 -- name: list_segment_chunks
 SELECT * FROM chunk WHERE segment_id = :segment_id ORDER BY id;
 
+-- name: list_failed_lines
+SELECT segment.*, chunk.line_numbers AS failed_numbers
+FROM chunk JOIN segment ON segment.id = chunk.segment_id
+WHERE chunk.batch_id = :batch_id AND chunk.kind = 'error'
+ORDER BY segment.ordinal, chunk.id;
+
 -- name: list_all_chunks
 SELECT * FROM chunk WHERE batch_id = :batch_id ORDER BY id;
 
@@ -133,9 +139,34 @@ SELECT * FROM chunk WHERE batch_id = :batch_id AND kind = :kind ORDER BY id;
 -- name: list_ended_lines
 SELECT line_numbers FROM chunk WHERE segment_id = :segment_id;
 
--- name: hold_segment
+-- name: get_chunk_of_blob
+SELECT id FROM chunk WHERE blob_id = :blob_id LIMIT 1;
+
+-- name: peek_unfinished_segment
+SELECT 1 AS found FROM segment WHERE batch_id = :batch_id AND status <> 'done' LIMIT 1;
+
+-- name: hold_segment (sqlite)
 -- For whoever closes a batch: it takes a segment whatever the batch's status.
 UPDATE segment
 SET status = 'running', lease_id = :lease_id, lease_expires_at = :lease_expires_at
-WHERE id = :id AND status = 'waiting'
+WHERE id = (
+    SELECT id FROM segment
+    WHERE batch_id = :batch_id AND ordinal >= :from_ordinal AND status <> 'done'
+        AND status = 'waiting'
+    ORDER BY ordinal LIMIT 1
+)
 RETURNING *;
+
+-- name: hold_segment (postgres)
+WITH held AS MATERIALIZED (
+    SELECT id FROM segment
+    WHERE batch_id = :batch_id AND ordinal >= :from_ordinal AND status <> 'done'
+        AND status = 'waiting'
+    ORDER BY ordinal LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE segment
+SET status = 'running', lease_id = :lease_id, lease_expires_at = :lease_expires_at
+FROM held
+WHERE segment.id = held.id
+RETURNING segment.*;

@@ -1,14 +1,16 @@
-"""The answers of Files and Batches."""
+"""The answers of Files, Uploads and Batches."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from forebay.api.openapi.answers.chat import CachedTokens, ReasoningTokens
 from forebay.api.openapi.answers.shared import Cost, Count, Metadata, Page, Seconds
 from forebay.core.batches import BatchStatus
+from forebay.core.uploads import UploadStatus
 
 
 class FileObject(msgspec.Struct):
@@ -23,6 +25,29 @@ class FileObject(msgspec.Struct):
     purpose: str
     status: Literal["processed"]
     status_details: str | None
+
+
+class UploadObject(msgspec.Struct):
+    """A file that comes in parts; `file` is what was made of them, while that is there."""
+
+    id: str
+    object: Literal["upload"]
+    bytes: Count
+    created_at: Seconds
+    expires_at: Seconds
+    filename: str
+    purpose: str
+    status: UploadStatus
+    file: FileObject | None
+
+
+class UploadPartObject(msgspec.Struct):
+    """A part of an upload."""
+
+    id: str
+    object: Literal["upload.part"]
+    created_at: Seconds
+    upload_id: str
 
 
 class RequestCounts(msgspec.Struct):
@@ -59,12 +84,33 @@ class BatchErrors(msgspec.Struct):
     data: list[BatchLineError]
 
 
+class BatchProgress(msgspec.Struct):
+    """How far a batch is that runs: lines with a result, and how long it may still take.
+
+    The speed and the time left are estimates, and left out where nothing is known.
+    """
+
+    done: Count
+    total: Count
+    elapsed_s: Annotated[float, msgspec.Meta(ge=0)]
+    eta_s: Annotated[float, msgspec.Meta(ge=0)] | UnsetType = UNSET
+    lines_per_s: Annotated[float, msgspec.Meta(ge=0)] | UnsetType = UNSET
+
+
 class BatchForebay(msgspec.Struct):
-    """What is Forebay's own of a batch."""
+    """What is Forebay's own of a batch.
+
+    From the moment it is accepted until it ends there is when that is expected (`expected_at`): by
+    what is recorded lately, or, where nothing is known, its deadline.
+    """
 
     window: str
     deadline_at: Seconds
     cost: Cost
+    expected_at: Seconds | UnsetType = UNSET
+    progress: BatchProgress | UnsetType = UNSET
+    window_missed: Literal[True] | UnsetType = UNSET
+    retry_of: str | UnsetType = UNSET
 
 
 class BatchObject(msgspec.Struct):
