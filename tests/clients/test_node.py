@@ -20,7 +20,6 @@ OPENAI = {
     "embedded": {"vectors": [[2, 0.5, 0.5, 0.5], [3, 0.5, 0.5, 0.5]]},
     "completed": {"text": " (continued) Once upon"},
     "models": {"listed": [MODEL], "found": MODEL},
-    "batch": {"status": "completed", "text": "You said: hello"},
     "unknownModel": NOT_FOUND,
     "wrongKey": NOT_LET_IN,
     "wrongType": BAD_REQUEST,

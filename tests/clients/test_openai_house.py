@@ -1,4 +1,4 @@
-"""Models, files, batches and errors through OpenAI's client for Python."""
+"""Models and errors through OpenAI's client for Python."""
 
 from __future__ import annotations
 
@@ -21,25 +21,6 @@ def play(request: pytest.FixtureRequest, clients: Clients) -> Play:
 
 def test_models_are_listed_and_looked_up(play: Play) -> None:
     assert play("models") == {"listed": [MODEL], "found": MODEL}
-
-
-def test_a_batch_is_run(play: Play) -> None:
-    assert play("batch") == {
-        "status": "completed",
-        "custom_id": "row-1",
-        "text": "You said: hello",
-        "is_listed": True,
-    }
-
-
-def test_a_file_is_kept(play: Play) -> None:
-    assert play("files") == {
-        "bytes": 10,
-        "is_found": True,
-        "is_listed": True,
-        "text": "some notes",
-        "is_deleted": True,
-    }
 
 
 def test_an_unknown_model_is_not_found(play: Play) -> None:

@@ -85,9 +85,7 @@ def _of(ledger: list[Row], kind: str, is_own: Callable[[str], bool]) -> list[Row
     return [row for row in ledger if row["kind"] == kind and is_own(str(row["subject_id"]))]
 
 
-async def _results(
-    callers: Callers, batch_id: str, batch: Json
-) -> tuple[list[Json], list[Json]]:
+async def _results(callers: Callers, batch_id: str, batch: Json) -> tuple[list[Json], list[Json]]:
     """Return what its owner reads: answers, and all else."""
     if batch_id.startswith("msgbatch_"):
         content = await callers.content(f"/v1/messages/batches/{batch_id}/results")

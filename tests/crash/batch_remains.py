@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,16 +65,15 @@ class Vault:
         named = {str(row["blob_id"]) for row in await self._site.rows(NAMED)}
         return Remains(there, named)
 
-    async def recorded(self, batch_ids: Sequence[str]) -> set[str]:
-        """Return the lines, as they are written, of all chunks of these batches."""
-        chunks = await self._site.rows("SELECT batch_id, blob_id FROM chunk")
-        found: set[str] = set()
+    async def recorded(self) -> set[str]:
+        """Return the custom ids of all results that chunks hold."""
+        chunks = await self._site.rows("SELECT blob_id FROM chunk")
+        found: list[str] = []
         async with self._store() as store:
             for chunk in chunks:
-                if chunk["batch_id"] in batch_ids:
-                    content = await store.blobs.get(Extent(str(chunk["blob_id"])))
-                    found |= set(content.decode().splitlines())
-        return found
+                content = await store.blobs.get(Extent(str(chunk["blob_id"])))
+                found += [json.loads(line)["custom_id"] for line in content.splitlines()]
+        return set(found)
 
     async def sweep(self) -> None:
         """Sweep as a server does that comes when what is there now is too old to get a name."""

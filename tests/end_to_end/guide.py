@@ -1,12 +1,15 @@
 """A guide's code, run as it stands but for the address, the key and what is named as replaced.
 
-All Python of one guide runs in one namespace, from top to bottom. A block of the language `text`
-says what the Python before it prints. Errors name the line of the page.
+All Python of one guide runs in one namespace, from top to bottom, and its commands in a shell. A
+block of the language `text` says what the code before it prints. Errors name the line of the page.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ Names = dict[str, Any]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ADDRESS = "http://127.0.0.1:8088"
 KEY = "fb-..."
+COMMAND_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,32 @@ def blocks(page: str) -> list[Block]:
     ]
 
 
-def run_guide(page: str, replaced: Mapping[str, str]) -> Names:
-    """Run all Python of a page and compare what it prints; returns the names that it has given.
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Where commands run: a folder, and what the environment is there."""
+
+    folder: Path
+    environ: Mapping[str, str]
+
+    def printed(self, commands: str, where: str) -> str:
+        """Run commands, of which none may fail, and return what they print."""
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
+        ran = subprocess.run(
+            ["/bin/sh", "-e", "-c", commands],
+            cwd=self.folder,
+            env={**self.environ, "PATH": programs},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+        assert ran.returncode == 0, f"{where}: {ran.stderr}"
+        return ran.stdout
+
+
+def run_guide(page: str, replaced: Mapping[str, str], shell: Shell | None = None) -> Names:
+    """Run all code of a page and compare what it prints; returns the names that Python has given.
 
     What stands on the left of `replaced` must occur, so that it cannot outlive the page.
     """
@@ -56,6 +84,10 @@ def run_guide(page: str, replaced: Mapping[str, str]) -> Names:
         if block.language == "python":
             assert not printed, f"{where}: the page does not say that {printed!r} is printed before"
             printed = _printed("\n" * block.line + text, page, names)
+        elif block.language == "sh":
+            assert shell is not None, f"{where}: no shell for the commands of this page"
+            assert not printed, f"{where}: the page does not say that {printed!r} is printed before"
+            printed = shell.printed(text, where)
         elif block.language == "text":
             assert printed == text, f"{where}: {printed!r} is printed"
             printed = ""

@@ -14,12 +14,12 @@ import pytest
 from forebay.settings import Settings
 from tests.clients.scripted_engine import MODEL as ENGINE_MODEL
 from tests.clients.scripted_engine import ScriptedEngine, scripted_engine
-from tests.end_to_end.guide import ADDRESS, DOCS, blocks, run_guide
+from tests.end_to_end.guide import ADDRESS, DOCS, Shell, blocks, run_guide
 from tests.end_to_end.guide import KEY as SHOWN_KEY
 from tests.end_to_end.hooks import taking_hooks
-from tests.server_process import KEY, ServerProcess
+from tests.server_process import KEY, ServerProcess, clean_environment
 
-GUIDES = ("choosing-a-mode.md", "sending-at-scale.md", "completion-windows.md")
+GUIDES = ("batches.md", "choosing-a-mode.md", "sending-at-scale.md", "completion-windows.md")
 """All guides: `test_no_block_of_a_guide_is_left_out` knows what each language of them means."""
 
 SETTINGS = f"""
@@ -84,6 +84,18 @@ def test_sending_at_scale(server: ServerProcess, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == "response.completed completed\n"
 
 
+def test_batches(server: ServerProcess, tmp_path: Path) -> None:
+    """Its command finds the server by the environment, and not by a data directory."""
+    environ = clean_environment(
+        {"FOREBAY_BASE_URL": f"{server.address}/v1", "FOREBAY_API_KEY": KEY, "HOME": str(tmp_path)}
+    )
+    named = {
+        "time.sleep(1)": "time.sleep(0.05)",
+        "Write a long report.": "wait",  # what the engine's answer to is held back
+    }
+    run_guide("batches.md", here(server) | named, Shell(tmp_path, environ))
+
+
 def test_completion_windows(engine: ScriptedEngine, tmp_path: Path) -> None:
     """Its server is configured by the guide itself."""
     (configured,) = [b.text for b in blocks("completion-windows.md") if b.language == "toml"]
@@ -100,7 +112,7 @@ def test_completion_windows(engine: ScriptedEngine, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", GUIDES)
 def test_no_block_of_a_guide_is_left_out(page: str) -> None:
     fences = re.findall(r"^```(\w*)", (DOCS / page).read_text("utf-8"), re.MULTILINE)
-    assert {fence for fence in fences if fence} <= {"python", "text", "toml"}
+    assert {fence for fence in fences if fence} <= {"python", "sh", "text", "toml"}
     assert len(fences) == 2 * len(blocks(page))
 
 

@@ -14,6 +14,7 @@ import msgspec
 from forebay.core.errors import InvalidJson, InvalidParameter, RequestRejected
 from forebay.dialects.metadata import read_metadata, refuse_reserved_of_batch
 from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import decode_object
 
 CUSTOM_ID = r"^[a-zA-Z0-9_-]{1,64}$"
 MAX_ID_CHARACTERS = 64
@@ -96,8 +97,16 @@ def read_request(number: int, element: bytes) -> MessageBatchRequest:
         raise _explained(at, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidJson(f"The body is not valid JSON: {at}: {error}") from None
-    if not bytes(request.params).startswith(b"{"):
+    except RecursionError:
+        raise InvalidJson(f"The body is nested too deeply: {at}.") from None
+    params = bytes(request.params)
+    if not params.startswith(b"{"):
         raise _wrong(f"{at}.params", "Input should be an object")
+    # What they say is looked at when they are run; that they are JSON, before they are kept.
+    try:
+        decode_object(params)
+    except InvalidJson as error:
+        raise InvalidJson(f"{at}.params: {error}") from None
     return request
 
 

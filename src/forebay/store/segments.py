@@ -143,10 +143,7 @@ class Segments:
     async def hold_next(
         self, batch_id: str, *, from_ordinal: int, lease_expires_at: Instant
     ) -> SegmentRecord | None:
-        """Lease the batch's next waiting segment to the caller, to close it, whatever its status.
-
-        None when none waits from that ordinal on.
-        """
+        """Lease a batch's next segment that waits, from that ordinal on, to whoever closes it."""
         lease_id = self._new_id("lease_")
 
         async def hold(tx: Tx) -> list[Row]:

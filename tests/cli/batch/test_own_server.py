@@ -52,7 +52,7 @@ BOTH = ["You said: otter", "You said: wait"]
 def test_a_run_starts_what_it_needs_and_ends_it(
     words: Words, tmp_path: Path, data_dir: Path, engine: ScriptedEngine
 ) -> None:
-    engine.is_let_go.set()
+    engine.gate.set()
 
     done = batch(*words)
 
@@ -86,7 +86,7 @@ def test_a_run_that_is_ended_leaves_no_process_and_goes_on_with_the_same_batch(
     assert all(has_ended(pid, within_s=30) for pid in servers)
     if ending is not signal.SIGKILL:
         assert f"Interrupted; batch_{batch_id} is kept in {data_dir}" in said
-    engine.is_let_go.set()
+    engine.gate.set()
     done = batch(*words)
     assert done.exit_code == 0, done.stderr
     assert f"Going on with batch_{batch_id}" in done.stderr
@@ -96,7 +96,7 @@ def test_a_run_that_is_ended_leaves_no_process_and_goes_on_with_the_same_batch(
 def test_the_server_that_holds_the_directory_is_used_and_goes_on(
     words: Words, tmp_path: Path, engine: ScriptedEngine
 ) -> None:
-    engine.is_let_go.set()
+    engine.gate.set()
     server = ServerProcess(tmp_path, "--engine", engine.url, environ={})
     server.start()
     try:

@@ -6,7 +6,6 @@ import { z } from "zod";
 
 import { model, perform, refusal } from "./stage.mjs";
 
-const POLL_MS = 50;
 const client = new OpenAI({ maxRetries: 0 });
 const Weather = z.object({ city: z.string(), days: z.number() });
 const asked = (prompt) => [{ role: "user", content: prompt }];
@@ -64,26 +63,6 @@ await perform({
     const listed = [];
     for await (const each of client.models.list()) listed.push(each.id);
     return { listed, found: (await client.models.retrieve(model)).id };
-  },
-
-  async batch() {
-    const body = { model, messages: asked("hello") };
-    const line = { custom_id: "row-1", method: "POST", url: "/v1/chat/completions", body };
-    const file = await client.files.create({
-      file: new File([JSON.stringify(line)], "rows.jsonl"),
-      purpose: "batch",
-    });
-    let batch = await client.batches.create({
-      input_file_id: file.id,
-      endpoint: "/v1/chat/completions",
-      completion_window: "24h",
-    });
-    while (["validating", "in_progress", "finalizing"].includes(batch.status)) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      batch = await client.batches.retrieve(batch.id);
-    }
-    const output = await (await client.files.content(batch.output_file_id)).json();
-    return { status: batch.status, text: output.response.body.choices[0].message.content };
   },
 
   unknownModel: () =>

@@ -47,10 +47,10 @@ def listed() -> JsonObject:
     client = connected()
     names = {}
     for name in ("one", "two", "three"):
-        names[client.files.create(file=(name, b"1"), purpose="evals").id] = name
+        names[client.files.create(file=(name, b"1"), purpose="vision").id] = name
     other = client.files.create(file=("other", b"1"), purpose="user_data")
-    oldest = [file.id for file in client.files.list(purpose="evals", limit=2, order="asc")]
-    newest = [file.id for file in client.files.list(purpose="evals", limit=2)]
+    oldest = [file.id for file in client.files.list(purpose="vision", limit=2, order="asc")]
+    newest = [file.id for file in client.files.list(purpose="vision", limit=2)]
     return {
         "oldest_first": [names[each] for each in oldest if each in names],
         "newest_first": [names[each] for each in newest if each in names],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forebay.core.batches import BatchStatus
+from forebay.core.batches import BatchApi, BatchStatus
 from forebay.core.errors import (
     EngineBusy,
     EngineFailed,
@@ -196,3 +196,21 @@ async def test_a_line_that_pauses_leaves_its_slot_to_the_next(house: House) -> N
     assert house.engine.prompts[2:4] in (["c", "again"], ["again", "c"])
     assert house.engine.prompts.count("again") == MAX_FAILURES
     assert (batch.completed_count, batch.failed_count) == (2, 1)
+
+
+async def test_lines_of_a_message_batch_have_the_form_of_their_api(house: House) -> None:
+    house.engine.by_prompt["bad"] = [PromptRejected("bad prompt")]
+    lines = [chat(name, max_tokens=9) for name in ("good", "bad")]
+    begun = await begin(
+        house, *lines, api=BatchApi.MESSAGE_BATCHES, endpoint="/v1/messages", total_count=2
+    )
+    async with loops(house):
+        batch = await ended(house, begun.id)
+    (good,) = (await results(house, batch.output_file_id)).values()
+    assert good["result"]["type"] == "succeeded"
+    assert good["result"]["message"]["usage"]["service_tier"] == "batch"
+    (bad,) = (await results(house, batch.error_file_id)).values()
+    error = bad["result"]["error"]
+    assert (bad["result"]["type"], error["type"]) == ("errored", "error")
+    assert error["error"]["type"] == "invalid_request_error"
+    assert error["request_id"].startswith("req_")

@@ -124,6 +124,16 @@ async def test_a_wrong_request_is_named_and_leaves_nothing(
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize("value", [b'"\xff"', b"1e999", b"[" * 5000 + b"]" * 5000])
+async def test_params_that_could_not_be_read_again_are_refused_at_the_door(
+    blobs: LocalBlobs, tmp_path: Path, value: bytes
+) -> None:
+    params = b'{"custom_id": "a", "params": {"x": %s}}' % value
+    with pytest.raises(InvalidJson, match="not valid JSON|too deeply"):
+        await received(blobs, form(), b'{"requests": [%s]}' % params)
+    assert left(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("requests", "param"),
     [

@@ -148,18 +148,17 @@ async def test_no_more_is_opened_while_results_cannot_be_kept(
     blobs = BusyBlobs(store.blobs)
     house = House(replace(store, blobs=blobs), clock, new_id, engine)
     long_answer = says("x" * (MAX_BYTES // 2 + 1))
-    names = [f"row-{number}" for number in range(8)]
+    names = [f"row-{number}" for number in range(4)]
     engine.by_prompt = dict.fromkeys(names, long_answer)
-    begun = await begin(house, *[chat(name) for name in names], segment_lines=2)
+    begun = await begin(house, *[chat(name) for name in names], segment_lines=1)
     blobs.refused_puts = 10**6
     async with loops(house), running(house.webhooks.run):
         await until(lambda: has_run(engine, 2))
         await idle(house)
-        assert len(engine.prompts) <= 4
+        assert len(engine.prompts) < 4
         blobs.refused_puts = 0
         batch = await ended(house, begun.id)
-    assert batch.completed_count == 8
-    assert len(engine.prompts) == 8
+    assert batch.completed_count == len(engine.prompts) == 4
 
 
 async def has_run(engine: ScriptedEngine, count: int) -> bool:

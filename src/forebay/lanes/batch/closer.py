@@ -17,7 +17,7 @@ from forebay.lanes.batch.unrun_lines import UnrunLines
 from forebay.lanes.batch.worker import BatchWorker
 from forebay.lanes.control import HOUSEKEEPING, Control
 from forebay.lanes.lease_keeper import LeaseKeeper
-from forebay.lanes.wake import log_failure, repeat
+from forebay.lanes.wake import AFTER_FAILURE_S, log_failure, repeat
 from forebay.store.signals import Topic
 from forebay.store.store import Store
 
@@ -41,6 +41,7 @@ class Closer:
         clock: Clock,
         wake: asyncio.Event,
         retention_s: float,
+        after_failure_s: float = AFTER_FAILURE_S,
     ) -> None:
         self._worker = worker
         self._unrun_lines = UnrunLines(runner, store, leases, clock=clock)
@@ -49,6 +50,7 @@ class Closer:
         self._clock = clock
         self._wake = wake
         self._retention_s = retention_s
+        self._after_failure_s = after_failure_s
         self._closing: set[str] = set()
         self._met_again: set[str] = set()
 
@@ -89,6 +91,9 @@ class Closer:
         except Exception as error:
             # One batch that cannot be closed must not hold back the others.
             log_failure("closing", error, batch_id=batch.id)
+            # Tried again at once, it would fail again, and leave results without a name behind.
+            await asyncio.sleep(self._after_failure_s)
+            self._met_again.add(batch.id)
         finally:
             self._closing.discard(batch.id)
         if batch.id in self._met_again:

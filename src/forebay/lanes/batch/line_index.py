@@ -59,5 +59,6 @@ async def _records(blobs: Blobs, index: Extent, low: int, high: int) -> list[byt
 
 
 def decode_place(record: bytes) -> tuple[int, int]:
+    """Return the ordinal of a record's segment, and the number of its line there."""
     ordinal, number = _PLACE.unpack(record[HASH_BYTES:])
     return ordinal, number

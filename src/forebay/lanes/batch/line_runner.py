@@ -16,6 +16,7 @@ from forebay.dialects.answer import Answer
 from forebay.dialects.batch_lines import LINE_FORMS
 from forebay.dialects.batches import ENDPOINTS
 from forebay.dialects.dialect import Dialect, DialectName
+from forebay.dialects.message_batches import version_of
 from forebay.lanes.admission import Accepted, Admission, Caller
 from forebay.lanes.batch.lines import SegmentLine
 from forebay.lanes.batch.results import NO_USAGE, LineResult
@@ -87,6 +88,7 @@ class LineRunner:
             line.body,
             Caller(project_id=batch.project_id, key_id=batch.key_id),
             window_name=batch.completion_window,
+            version=version_of(batch),
         )
 
     async def run(

@@ -6,16 +6,14 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from itertools import islice
-from struct import Struct
 from typing import TypeVar
 
 from forebay.lanes.batch.custom_ids import HASH_BYTES, RECORD_BYTES, hash_of
-from forebay.lanes.batch.line_index import find
+from forebay.lanes.batch.line_index import decode_place, find
 from forebay.store.blobs import Blobs, Extent
 
 T = TypeVar("T")
 
-_PLACE = Struct(">II")  # what `line_index.encode_place` writes
 FEW = 32  # ids that are looked up one by one, instead of reading the whole index
 IDS_A_TURN = 1000  # before the event loop gets its turn
 
@@ -68,7 +66,7 @@ def _found(records: list[bytes], wanted: list[bytes]) -> dict[str, Place]:
         hash = _hash(hashed)
         at = bisect_left(records, hash)
         if at < len(records) and records[at].startswith(hash):
-            ordinal, number = _PLACE.unpack(records[at][HASH_BYTES:])
+            ordinal, number = decode_place(records[at])
             places[hashed[HASH_BYTES:].decode()] = ordinal, number
     return places
 

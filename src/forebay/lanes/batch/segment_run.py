@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 FLUSH_AFTER_S = 1.0
 LATEST_FLUSH = 15  # times as long as the first, at most
 FLUSH_SHARE = 0.01  # of the time that the batch has run
-LINES_A_TURN = 16  # begun before the event loop gets its turn
+LINES_A_TURN = 64  # begun before the event loop gets its turn
 
 
 def flush_after_s(ran_s: float, *, first_s: float = FLUSH_AFTER_S) -> float:

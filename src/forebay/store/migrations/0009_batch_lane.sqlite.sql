@@ -75,7 +75,7 @@ CREATE INDEX segment_blob ON segment (blob_id);
 
 -- Whoever closes batches finds what is left to be done, and when, without a look at all the rest.
 CREATE INDEX segment_unfinished ON segment (batch_id, ordinal) WHERE status <> 'done';
-CREATE INDEX batch_expiry ON batch (expires_at) WHERE status = 'in_progress';
+CREATE INDEX batch_expiry ON batch (status, expires_at) WHERE status = 'in_progress';
 
 -- A JSON list: those of its lines that were answered, but not in the form that was asked for.
 ALTER TABLE chunk ADD COLUMN schema_failed TEXT;
