@@ -35,6 +35,31 @@ Where values are of several kinds, each is *honoured*, *accepted without effect*
 a 400. `.*` stands for the keys of an object, and a `*` at the end of a value for its versions.
 """
 
+BATCHES = """\
+## Files, uploads and batches
+
+OpenAI's `/v1/files`, `/v1/uploads` and `/v1/batches`, and Anthropic's `/v1/messages/batches`, with
+their objects, states and codes. [Batches](batches.md) tells how they are used. What differs:
+
+- Limits are settings. The lines of a batch may name several models.
+- A batch may name any completion window of the bands `deadline` and `bulk`, not `24h` alone.
+- On a line, `stream: true` is refused by validation; `background`, `previous_response_id` and
+  `conversation` are refused by its result.
+- A batch names its output file, and its error file, from the first line of each on.
+- An upload that is completed again answers with its file.
+- A Message Batch takes `metadata.completion_window`, and no other metadata.
+
+| beyond the vendors' | what it does |
+|---|---|
+| `offset`, `skip` of `GET /v1/files/{id}/content` | leaves out so many lines; results come with \
+`X-Incomplete` and `X-Last-Line`, also while their batch runs |
+| `requests` of `POST /v1/batches` | requests in the body, in the place of a file |
+| `GET /v1/batches/{id}/results/{custom_id}` | one result |
+| `GET /v1/batches/{id}/report` | what a batch came to: lines, tokens, money, time |
+| `POST /v1/batches/{id}/accept` | verdicts from downstream, counted by the report |
+| `POST /v1/batches/{id}/retry` | runs again what failed, as a new batch |
+"""
+
 FOREBAYS_OWN = """\
 ## Forebay's own
 
@@ -56,8 +81,8 @@ Answers carry what is Forebay's own under one key, `forebay`: `window`, `cost` a
 `window_missed`, and in the background also `deadline_at`, `attempt` and `retry_of`; while a
 response waits, `position`, `expected_start_at` and `expected_at`; while it runs, `progress`.
 Batches carry `window`, `deadline_at`, `cost`, `window_missed` and `retry_of` there, until they end
-also `expected_at`, and while they run `progress`; models their aliases and prices, and a webhook
-endpoint that was disabled `disabled_at`.
+also `expected_at`, and while they run `progress`; Message Batches carry `window`, `deadline_at` and
+`cost`; models their aliases and prices, and a webhook endpoint that was disabled `disabled_at`.
 """
 
 APIS: dict[str, Parameters] = {
@@ -76,7 +101,7 @@ def page() -> str:
     """Return the page as it should stand in the folder."""
     sections = [_section(name, table) for name, table in APIS.items()]
     values = [_values_of(path, rows) for path, rows in VALUES.items()]
-    return "\n".join([HEAD, *sections, VALUES_HEAD, *values, FOREBAYS_OWN])
+    return "\n".join([HEAD, *sections, VALUES_HEAD, *values, BATCHES, FOREBAYS_OWN])
 
 
 def _values_of(path: str, rows: tuple[Values, ...]) -> str:

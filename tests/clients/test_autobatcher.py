@@ -1,4 +1,4 @@
-"""Autobatcher, in both of its modes: text in the background or in batches, embeddings in batches."""
+"""Autobatcher in both of its modes: text in the background or in batches; and its proxy."""
 
 from __future__ import annotations
 

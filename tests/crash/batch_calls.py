@@ -1,4 +1,4 @@
-"""What is called to make batches and to see how they end, by servers that are killed now and then."""
+"""What is called to make batches of servers that die now and then, and to see how they end."""
 
 from __future__ import annotations
 

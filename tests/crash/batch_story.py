@@ -9,6 +9,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.crash.batch_books import LEASED, UNSETTLED, Books, books_of
@@ -20,7 +21,7 @@ from tests.crash.batch_steps import CUT, EARLY, Step
 from tests.crash.callers import POLL_S, Json
 from tests.crash.kept import Row
 from tests.crash.rote_engine import Asked, RoteEngine
-from tests.crash.sites import Site, until_logged
+from tests.crash.sites import Site
 from tests.lanes.receivers import Call, Receiver
 from tests.server_process import has_ended
 
@@ -148,7 +149,7 @@ class Story:
         for step in (*CUT, Step.RECORDED):
             await self._engine.until_holding(step.prompts)
             self._answer(step.early)
-            await self._until(lambda step=step: self._has_recorded(step, len(EARLY) + 1))
+            await _until(partial(self._has_recorded, step, len(EARLY) + 1))
         for step in (Step.CANCELLING, Step.EXPIRING):
             await holds.put(step.recording)
         for step in (Step.CANCELLING, Step.CANCELLED):
@@ -160,7 +161,7 @@ class Story:
             await self._until_failed("closing", self._ids[step])
         await self._until_failed("validation", self._ids[Step.PLANNED])
         for step in (Step.WRITTEN, Step.LAST):
-            await self._until(lambda step=step: self._has_failed_to_record(step))
+            await _until(partial(self._has_failed_to_record, step))
 
     async def _expire(self) -> None:
         """Have the time of a batch be over; it is looked for when a batch is cancelled."""
@@ -205,7 +206,7 @@ class Story:
         return row["count"] == count
 
     async def _has_failed_to_record(self, step: Step) -> bool:
-        """Tell whether all segments that are left were written in vain; of the last there is one."""
+        """Tell whether the results of all segments that are left were written in vain."""
         left = await self._site.rows(
             f"SELECT id FROM segment WHERE batch_id = '{self._ids[step]}' AND status <> 'done'"
         )
@@ -218,11 +219,7 @@ class Story:
         async def is_so() -> bool:
             return _has_failed(self._callers.server.log(), doing, batch_id)
 
-        await self._until(is_so)
-
-    async def _until(self, is_so: Callable[[], Awaitable[bool]]) -> None:
-        while not await is_so():
-            await asyncio.sleep(POLL_S)
+        await _until(is_so)
 
     async def _seen_at_crash(self) -> Crash:
         rows = {str(row["id"]): row for row in await self._site.rows("SELECT * FROM batch")}
@@ -257,8 +254,20 @@ class Story:
             await asyncio.sleep(POLL_S)
 
 
+async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    while True:
+        if await is_so():
+            return
+        await asyncio.sleep(POLL_S)
+
+
 def _has_failed(log: str, doing: str, subject_id: str) -> bool:
-    return re.search(rf"{doing} failed .*{subject_id}\b", log) is not None
+    return times_failed(log, doing, subject_id) > 0
+
+
+def times_failed(log: str, doing: str, subject_id: str) -> int:
+    """Return how often a log says that this has failed."""
+    return len(re.findall(rf"{doing} failed .*{subject_id}\b", log))
 
 
 def _planners_of(pid: int) -> list[int]:

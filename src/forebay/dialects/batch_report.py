@@ -76,7 +76,8 @@ def parse_retry(body: JsonObject, batch: Batch) -> tuple[str, dict[str, str]]:
     _refuse_unknown(body, RetryBody)
     named = read_metadata(body)
     shape = read(body, RetryBody)
-    window = shape.completion_window or batch.completion_window
+    named_window = shape.completion_window
+    window = batch.completion_window if named_window is None else named_window
     if shape.metadata is None:
         named = msgspec.json.decode(batch.metadata, type=dict[str, str])
         if "completion_window" in named:

@@ -12,6 +12,7 @@ from typing import Any
 
 import openai
 from autobatcher import AsyncOpenAI, BatchOpenAI
+from openai.types.chat import ChatCompletionMessageParam
 
 from tests.clients.python.stage import JsonObject, model, perform
 
@@ -64,11 +65,10 @@ def flex_cancelled() -> JsonObject:
             asking = asyncio.create_task(
                 client.responses.create(model=model(), input="wait", metadata=group)
             )
-            while not (made := await _responses(client, group)):
-                await asyncio.sleep(POLL_S)
+            made = await _begun(client, group)
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-            return {"status": (await client.responses.retrieve(made[0])).status}
+            return {"status": (await client.responses.retrieve(made)).status}
 
     return asyncio.run(play())
 
@@ -130,14 +130,14 @@ def closed() -> JsonObject:
             asking = _many(client, "one", "wait")
             done = await asking[0]
             await client.close()
-            (error,) = await asyncio.gather(asking[1], return_exceptions=True)
+            await asyncio.wait(asking)
             batch = await other.batches.retrieve(events[0]["batch_id"])
             while batch.status == "cancelling":
                 await asyncio.sleep(POLL_S)
                 batch = await other.batches.retrieve(batch.id)
         return {
             "done": done.choices[0].message.content,
-            "error": type(error).__name__,
+            "error": type(asking[1].exception()).__name__,
             "events": Counter(event["event"] for event in events)["batch_cancelled_upstream"],
             "status": batch.status,
         }
@@ -161,7 +161,7 @@ def _batching(events: Events, **options: Any) -> Any:
     )
 
 
-def _asked(prompt: str) -> list[dict[str, str]]:
+def _asked(prompt: str) -> list[ChatCompletionMessageParam]:
     return [{"role": "user", "content": prompt}]
 
 
@@ -171,9 +171,14 @@ def _many(client: Any, *prompts: str) -> list[asyncio.Task[Any]]:
     return [asyncio.create_task(call) for call in calls]
 
 
-async def _responses(client: Any, group: dict[str, str]) -> list[str]:
-    page = await client.get("/responses", cast_to=object, options={"params": group})
-    return [response["id"] for response in page["data"] if response["status"] == "in_progress"]
+async def _begun(client: Any, group: dict[str, str]) -> str:
+    """Return the id of the group's first response once it is being made."""
+    begun: list[str] = []
+    while not begun:
+        await asyncio.sleep(POLL_S)
+        page = await client.get("/responses", cast_to=object, options={"params": group})
+        begun = [each["id"] for each in page["data"] if each["status"] == "in_progress"]
+    return begun[0]
 
 
 if __name__ == "__main__":

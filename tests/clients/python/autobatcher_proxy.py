@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from openai import APIConnectionError, OpenAI
+from openai.types.chat import ChatCompletionMessageParam
 
 from tests.clients.python.stage import JsonObject, model, perform
 
 POLL_S = 0.1
+HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
 
 
 def flex() -> JsonObject:
@@ -31,17 +33,20 @@ def batched() -> JsonObject:
 
 def _used(mode: str) -> JsonObject:
     with _proxy(mode) as (process, client):
-        chat = client.chat.completions.create(model=model(), messages=_hello())
-        stream = client.chat.completions.create(model=model(), messages=_hello(), stream=True)
-        pieces = [chunk.choices[0].delta.content for chunk in stream]
+        chat = client.chat.completions.create(model=model(), messages=HELLO)
+        stream = client.chat.completions.create(model=model(), messages=HELLO, stream=True)
+        pieces = [chunk.choices[0].delta.content or "" for chunk in stream]
         response = client.responses.create(model=model(), input="hello")
-        embedded = client.embeddings.create(model=model(), input=["ab", "abc"])
+        # The proxy cannot read the base64 that this client would ask for.
+        embedded = client.embeddings.create(
+            model=model(), input=["ab", "abc"], encoding_format="float"
+        )
         process.terminate()
         printed, _ = process.communicate()
     events = [json.loads(line) for line in printed.splitlines()]
     return {
         "text": chat.choices[0].message.content,
-        "streamed": "".join(piece or "" for piece in pieces),
+        "streamed": "".join(pieces),
         "response": response.output_text,
         "vectors": [each.embedding for each in embedded.data],
         "batches": Counter(e["endpoint"] for e in events if e["event"] == "batch_completed"),
@@ -59,8 +64,8 @@ def _proxy(mode: str) -> Iterator[tuple[subprocess.Popen[str], OpenAI]]:
         *("--batch-window", str(POLL_S), "--poll-interval", str(POLL_S)),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
-    # Twice tried, for it may hang up on a connection that it has just kept open.
-    with process, OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none") as client:
+    address = f"http://127.0.0.1:{port}/v1"
+    with process, OpenAI(base_url=address, api_key="none", max_retries=0) as client:
         try:
             while process.poll() is None and not _listens(client):
                 time.sleep(POLL_S)
@@ -71,13 +76,9 @@ def _proxy(mode: str) -> Iterator[tuple[subprocess.Popen[str], OpenAI]]:
 
 def _listens(client: OpenAI) -> bool:
     try:
-        return bool(client.with_options(max_retries=0).get("../health", cast_to=str))
+        return client.get("../health", cast_to=str) == "ok"
     except APIConnectionError:
         return False
-
-
-def _hello() -> list[dict[str, str]]:
-    return [{"role": "user", "content": "hello"}]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, Literal
 
 from openai import ConflictError, OpenAI
 from openai.types import Batch, Completion, CreateEmbeddingResponse
@@ -16,7 +16,7 @@ from tests.clients.python.stage import JsonObject, model, perform
 from tests.end_to_end.hooks import Hook, taking_hooks
 
 POLL_S = 0.1
-CHAT = "/v1/chat/completions"
+CHAT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 LIVE = ("validating", "in_progress", "finalizing", "cancelling")
 ASKED: dict[str, JsonObject] = {
     CHAT: {"messages": [{"role": "user", "content": "hello"}]},
