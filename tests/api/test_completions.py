@@ -8,7 +8,8 @@ import openai
 import pytest
 from openai.types import Completion
 
-from forebay.core.errors import EngineUnavailable, UnsupportedParameter
+from forebay.core.engine_errors import EngineUnavailable
+from forebay.core.errors import UnsupportedParameter
 from forebay.dialects.turn import Delta, JsonObject, TextTurn
 from tests.api.conftest import MODEL, Front
 from tests.api.test_batches import ended, results, submit

@@ -7,7 +7,7 @@ import openai
 import pytest
 from anthropic.types import ToolParam
 
-from forebay.core.errors import EngineUnavailable
+from forebay.core.engine_errors import EngineUnavailable
 from tests.api.conftest import MODEL, Front
 from tests.fakes import ScriptedEngine, says
 

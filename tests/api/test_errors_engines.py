@@ -8,13 +8,13 @@ import anthropic
 import openai
 import pytest
 
-from forebay.core.errors import (
-    ContextTooLong,
+from forebay.core.engine_errors import (
     EngineBusy,
     EngineFailed,
     EngineUnavailable,
     EngineUnreachable,
 )
+from forebay.core.errors import ContextTooLong
 from forebay.dialects.turn import Delta
 from tests.api.conftest import MODEL, Front
 from tests.api.errors import ALL, MESSAGES_API, Api, said

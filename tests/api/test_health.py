@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from forebay.api.health import health_routes
 from forebay.core.clock import Instant
-from forebay.core.errors import EngineBusy, EngineUnavailable
+from forebay.core.engine_errors import EngineBusy, EngineUnavailable
 from forebay.core.models import Model
 from forebay.core.money import PriceList
 from forebay.core.windows import DEFAULT_WINDOWS

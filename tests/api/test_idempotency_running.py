@@ -9,7 +9,7 @@ import anthropic
 import openai
 import pytest
 
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from forebay.dialects.turn import Delta
 from tests.api.conftest import MODEL, Front
 from tests.api.idempotent_calls import HI, once, spent

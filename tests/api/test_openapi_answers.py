@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from forebay.api.openapi.operation import MODEL as PLACE_OF_MODEL
-from forebay.core.errors import EngineFailed, PromptRejected
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import PromptRejected
 from forebay.dialects.turn import Delta, ToolCallPiece
 from forebay.settings import Settings
 from tests.api.conftest import BASE_URL, MODEL, Front

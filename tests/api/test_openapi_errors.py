@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forebay.core import errors
+from forebay.core import engine_errors, errors
 from forebay.core.errors import ForebayError
 from tests.api.conftest import MODEL, Front
 from tests.api.described import Description, description_of
@@ -17,9 +17,9 @@ UNKNOWN = "nothing_of_that_id"
 FAILURES = [
     errors.ContextTooLong("too long"),
     errors.PromptRejected("not this one"),
-    errors.EngineBusy("busy", retry_after_s=3),
-    errors.EngineUnavailable("it broke off"),
-    errors.EngineFailed("it failed"),
+    engine_errors.EngineBusy("busy", retry_after_s=3),
+    engine_errors.EngineUnavailable("it broke off"),
+    engine_errors.EngineFailed("it failed"),
 ]
 
 

@@ -6,7 +6,7 @@ import openai
 import pytest
 from openai.types.responses import Response
 
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from forebay.dialects.turn import Delta
 from tests.api.conftest import MODEL, Front
 from tests.fakes import Gate, ManualClock, ScriptedEngine, says, until

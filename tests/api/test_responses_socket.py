@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forebay.api.responses_socket import MAX_WAITING
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from tests.api.conftest import MAX_BODY_BYTES, MODEL, Front
 from tests.api.response_calls import contents, say
 from tests.api.socket import connected, frame, unheard

@@ -8,7 +8,8 @@ import pydantic
 import pytest
 from openai.types.responses import ParsedResponse
 
-from forebay.core.errors import EngineFailed, Expired
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import Expired
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import Outcome
 from forebay.dialects.responses import ResponsesDialect

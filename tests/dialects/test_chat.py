@@ -8,8 +8,8 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
+from forebay.core.engine_errors import EngineFailed
 from forebay.core.errors import (
-    EngineFailed,
     InvalidParameter,
     InvalidType,
     MissingParameter,

@@ -6,7 +6,7 @@ from typing import Any
 
 from openai.types import Completion
 
-from forebay.core.errors import EngineUnavailable
+from forebay.core.engine_errors import EngineUnavailable
 from forebay.core.requests import RequestStatus
 from forebay.dialects.completions import CompletionsDialect
 from forebay.dialects.dialect import Outcome

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from openai.types import CreateEmbeddingResponse
 
+from forebay.core.engine_errors import EngineBusy
 from forebay.core.errors import (
-    EngineBusy,
     InvalidParameter,
     InvalidType,
     MissingParameter,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forebay.core import errors
+from forebay.core import engine_errors, errors
 from forebay.core.errors import ForebayError
 from forebay.dialects.errors import anthropic_error, openai_error
 
@@ -23,9 +23,9 @@ STATUSES: list[tuple[ForebayError, int, int]] = [
     (errors.Conflict("ended"), 409, 409),
     (errors.Overloaded("full"), 429, 429),
     (errors.TurnTimedOut("late"), 504, 504),
-    (errors.EngineBusy("busy"), 503, 529),
-    (errors.EngineUnavailable("gone"), 503, 529),
-    (errors.EngineFailed("broken"), 502, 502),
+    (engine_errors.EngineBusy("busy"), 503, 529),
+    (engine_errors.EngineUnavailable("gone"), 503, 529),
+    (engine_errors.EngineFailed("broken"), 502, 502),
     (errors.LeaseLost("lost"), 500, 500),
 ]
 
@@ -78,7 +78,7 @@ def test_a_pause_is_told_in_whole_seconds(retry_after_s: float, header: str) -> 
 
 
 def test_a_busy_engine_that_names_no_pause_sets_no_header() -> None:
-    assert "retry-after" not in openai_error(errors.EngineBusy("busy")).headers
+    assert "retry-after" not in openai_error(engine_errors.EngineBusy("busy")).headers
 
 
 @pytest.mark.parametrize("error", [errors.Conflict("ended"), errors.TurnTimedOut("late")])
@@ -98,5 +98,5 @@ def test_an_error_takes_the_words_of_its_nearest_family() -> None:
 def test_what_the_operator_must_mend_is_not_worth_a_retry(
     engine_status: int, told: str | None
 ) -> None:
-    reply = openai_error(errors.EngineFailed("no", engine_status=engine_status))
+    reply = openai_error(engine_errors.EngineFailed("no", engine_status=engine_status))
     assert reply.headers.get("x-should-retry") == told

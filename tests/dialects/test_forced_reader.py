@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from forebay.core.money import Usage
 from forebay.dialects.forced_plan import MAX_CALLS
 from forebay.dialects.forced_reader import ForcedReader

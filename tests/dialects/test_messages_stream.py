@@ -9,7 +9,7 @@ import pytest
 from anthropic.types import Message, RawMessageStreamEvent
 from pydantic import TypeAdapter
 
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import Call, Outcome
 from forebay.dialects.turn import Delta

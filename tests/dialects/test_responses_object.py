@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from openai.types.responses import Response
 
-from forebay.core.errors import EngineFailed, Expired, ForebayError, Overloaded, PromptRejected
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import Expired, ForebayError, Overloaded, PromptRejected
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import Outcome
 from forebay.dialects.wire import encode

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from openai.types.responses import ParsedResponse, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from forebay.core.errors import EngineFailed, Overloaded
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import Overloaded
 from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import Outcome
 from forebay.dialects.responses import ResponsesDialect

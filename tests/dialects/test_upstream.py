@@ -6,10 +6,8 @@ import json
 
 import pytest
 
-from forebay.core.errors import (
-    EngineFailed,
-    PromptRejected,
-)
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import PromptRejected
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, ToolCallPiece, Turn
 from forebay.dialects.upstream import ChunkReader, encode_turn

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from forebay.core.errors import ContextTooLong, EngineFailed
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import ContextTooLong
 from forebay.core.money import Usage
 from forebay.dialects.turn import EmbeddingTurn
 from forebay.dialects.upstream_embeddings import encode_embedding_turn, read_embeddings

@@ -6,14 +6,8 @@ import json
 
 import pytest
 
-from forebay.core.errors import (
-    ContextTooLong,
-    EngineBusy,
-    EngineFailed,
-    ForebayError,
-    GatewayFailed,
-    PromptRejected,
-)
+from forebay.core.engine_errors import EngineBusy, EngineFailed, GatewayFailed
+from forebay.core.errors import ContextTooLong, ForebayError, PromptRejected
 from forebay.dialects.upstream_errors import engine_error
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.core.errors import EngineFailed, PromptRejected, UnsupportedParameter
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import PromptRejected, UnsupportedParameter
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, JsonObject, TextTurn
 from forebay.dialects.upstream_events import MAX_TOKENS

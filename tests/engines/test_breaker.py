@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.core.errors import (
+from forebay.core.engine_errors import (
     EngineBusy,
     EngineError,
     EngineFailed,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from forebay.core.errors import EngineUnreachable
+from forebay.core.engine_errors import EngineUnreachable
 from forebay.dialects.turn import JsonObject, Turn
 from forebay.engines.counting import shortest
 from forebay.engines.http import HttpEngine

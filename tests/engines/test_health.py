@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from forebay.core.errors import EngineUnavailable
+from forebay.core.engine_errors import EngineUnavailable
 from forebay.engines.health import HealthWatch
 from forebay.engines.pool import Replica
 from tests.fakes import ScriptedEngine

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from forebay.core.errors import (
-    EngineUnreachable,
-)
+from forebay.core.engine_errors import EngineUnreachable
 from tests.engines.certificates import Authority
 from tests.engines.http_clients import (
     BODY,

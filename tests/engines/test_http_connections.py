@@ -6,11 +6,7 @@ import asyncio
 
 import pytest
 
-from forebay.core.errors import (
-    EngineFailed,
-    EngineUnavailable,
-    EngineUnreachable,
-)
+from forebay.core.engine_errors import EngineFailed, EngineUnavailable, EngineUnreachable
 from forebay.dialects.turn import Turn
 from forebay.engines.http import HttpEngine
 from tests.engines.http_clients import (

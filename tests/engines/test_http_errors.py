@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from forebay.core.errors import (
+from forebay.core.engine_errors import (
     EngineBusy,
     EngineFailed,
     EngineUnavailable,
     EngineUnreachable,
     GatewayFailed,
-    PromptRejected,
 )
+from forebay.core.errors import PromptRejected
 from forebay.engines.http import MAX_ERROR_BYTES
 from tests.engines.http_clients import (
     answering,

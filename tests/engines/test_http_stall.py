@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from forebay.core.errors import EngineUnavailable
+from forebay.core.engine_errors import EngineUnavailable
 from forebay.engines.http import HttpEngineOptions
 from tests.engines.http_clients import engine_at, text_of
 from tests.engines.scripted_server import CHUNKED, FRAMES, LAST_CHUNK, Visit, chunk

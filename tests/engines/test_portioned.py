@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from forebay.core.errors import EngineUnavailable
+from forebay.core.engine_errors import EngineUnavailable
 from forebay.core.money import Usage
 from forebay.dialects.answer import Answer
 from forebay.dialects.turn import AnyTurn, Delta, EmbeddingTurn, Turn

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from forebay.core.errors import EngineFailed, EngineUnavailable
+from forebay.core.engine_errors import EngineFailed, EngineUnavailable
 from forebay.engines.upstream_connection import (
     MAX_HEAD_BYTES,
 )

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from forebay.core.errors import EngineUnavailable
+from forebay.core.engine_errors import EngineUnavailable
 from forebay.engines.upstream_connection import (
     MAX_UNREAD_BYTES,
     UpstreamDropped,

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from forebay.core.errors import EngineUnavailable
+from forebay.core.engine_errors import EngineUnavailable
 from forebay.engines.upstream_address import UpstreamAddress
 from forebay.engines.upstream_connection import UpstreamConnection
 from forebay.engines.upstream_pool import UpstreamPool

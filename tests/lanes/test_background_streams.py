@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from forebay.core.errors import EngineUnavailable, InvalidParameter, NotFound, PromptRejected
+from forebay.core.engine_errors import EngineUnavailable
+from forebay.core.errors import InvalidParameter, NotFound, PromptRejected
 from forebay.core.money import Usage
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from forebay.core.clock import after
-from forebay.core.errors import EngineBusy, EngineFailed, EngineUnavailable, PromptRejected
+from forebay.core.engine_errors import EngineBusy, EngineFailed, EngineUnavailable
+from forebay.core.errors import PromptRejected
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta

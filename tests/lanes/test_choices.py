@@ -7,7 +7,8 @@ from contextlib import aclosing
 
 import pytest
 
-from forebay.core.errors import EngineFailed, Overloaded
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import Overloaded
 from forebay.core.money import Usage
 from forebay.dialects.answer import Answer
 from forebay.dialects.dialect import DialectName

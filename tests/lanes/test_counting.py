@@ -7,13 +7,8 @@ import base64
 
 import pytest
 
-from forebay.core.errors import (
-    EngineFailed,
-    EngineUnavailable,
-    EngineUnreachable,
-    Overloaded,
-    PromptRejected,
-)
+from forebay.core.engine_errors import EngineFailed, EngineUnavailable, EngineUnreachable
+from forebay.core.errors import Overloaded, PromptRejected
 from forebay.core.models import ToolCalling
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.turn import Delta, JsonObject

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from forebay.core.errors import ContextTooLong, EngineFailed, RequestRejected
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import ContextTooLong, RequestRejected
 from forebay.core.models import ToolCalling
 from forebay.dialects.answer import Answer
 from forebay.dialects.dialect import DialectName

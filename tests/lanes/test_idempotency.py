@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from forebay.core.errors import EngineFailed, IdempotencyKeySpent, LeaseLost, NotFound, StillRunning
+from forebay.core.engine_errors import EngineFailed
+from forebay.core.errors import IdempotencyKeySpent, LeaseLost, NotFound, StillRunning
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.lanes.admission import Accepted
 from forebay.lanes.idempotency import Idempotency

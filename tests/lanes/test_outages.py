@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forebay.core.errors import EngineBusy, EngineError, GatewayFailed
+from forebay.core.engine_errors import EngineBusy, EngineError, GatewayFailed
 from forebay.core.requests import RequestStatus
 from forebay.engines.breaker import BreakerState
 from forebay.lanes.retries import MAX_FAILURES

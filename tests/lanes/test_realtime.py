@@ -8,13 +8,8 @@ from contextlib import aclosing
 
 import pytest
 
-from forebay.core.errors import (
-    EngineFailed,
-    EngineUnavailable,
-    EngineUnreachable,
-    Overloaded,
-    TurnTimedOut,
-)
+from forebay.core.engine_errors import EngineFailed, EngineUnavailable, EngineUnreachable
+from forebay.core.errors import Overloaded, TurnTimedOut
 from forebay.core.lanes import Lane
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus

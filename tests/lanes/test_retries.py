@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from forebay.core.errors import (
-    ContextTooLong,
+from forebay.core.engine_errors import (
     EngineBusy,
     EngineFailed,
     EngineUnavailable,
     EngineUnreachable,
-    ForebayError,
     GatewayFailed,
-    PromptRejected,
 )
+from forebay.core.errors import ContextTooLong, ForebayError, PromptRejected
 from forebay.dialects.upstream_errors import engine_error
 from forebay.engines.breaker import MAX_WISH_S
 from forebay.lanes.retries import FIRST_PAUSE_S, MAX_PAUSE_S, is_failure, pause_s

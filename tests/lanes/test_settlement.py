@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from forebay.core.errors import EngineFailed, EngineUnavailable
+from forebay.core.engine_errors import EngineFailed, EngineUnavailable
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from forebay.core.errors import EngineFailed, EngineUnavailable, PromptRejected
+from forebay.core.engine_errors import EngineFailed, EngineUnavailable
+from forebay.core.errors import PromptRejected
 from forebay.core.ledger import EntryKind
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta

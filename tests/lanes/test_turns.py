@@ -7,13 +7,8 @@ from contextlib import aclosing
 
 import pytest
 
-from forebay.core.errors import (
-    EngineBusy,
-    EngineFailed,
-    EngineUnavailable,
-    GatewayFailed,
-    PromptRejected,
-)
+from forebay.core.engine_errors import EngineBusy, EngineFailed, EngineUnavailable, GatewayFailed
+from forebay.core.errors import PromptRejected
 from forebay.dialects.answer import Answer
 from forebay.dialects.turn import Delta
 from forebay.engines.breaker import BreakerState

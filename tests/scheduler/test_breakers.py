@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from forebay.core.clock import Instant
-from forebay.core.errors import EngineBusy, EngineError, EngineFailed, EngineUnreachable
+from forebay.core.engine_errors import EngineBusy, EngineError, EngineFailed, EngineUnreachable
 from forebay.engines.breaker import MAX_FAILURES, MIN_PAUSE_S, BreakerState
 from forebay.engines.pool import Pool, Replica
 from forebay.scheduler.dispatcher import Dispatcher

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from forebay.core.clock import Instant
-from forebay.core.errors import EngineUnavailable, Overloaded
+from forebay.core.engine_errors import EngineUnavailable
+from forebay.core.errors import Overloaded
 from forebay.engines.pool import Pool
 from tests.fakes import looped
 from tests.scheduler.fleet import BULK, DEADLINE, INTERACTIVE, Fleet

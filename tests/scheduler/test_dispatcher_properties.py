@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from forebay.core.clock import Instant
-from forebay.core.errors import EngineBusy, EngineError, EngineFailed, EngineUnreachable
+from forebay.core.engine_errors import EngineBusy, EngineError, EngineFailed, EngineUnreachable
 from forebay.engines.breaker import BreakerState
 from forebay.engines.pool import Pool, Replica
 from forebay.scheduler.dispatcher import Dispatcher

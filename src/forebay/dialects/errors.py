@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from forebay.core import errors
+from forebay.core import engine_errors, errors
 from forebay.core.errors import ForebayError
 from forebay.dialects.dialect import ErrorReply
 from forebay.dialects.turn import JsonObject
@@ -37,9 +37,9 @@ _TABLE: dict[type[ForebayError], _Words] = {
     errors.StillRunning: _Words(409, "invalid_request_error", "conflict_error"),
     errors.Overloaded: _Words(429, "rate_limit_error", "rate_limit_error"),
     errors.TurnTimedOut: _Words(504, "server_error", "timeout_error"),
-    errors.EngineBusy: _Words(503, "server_error", "overloaded_error"),
-    errors.EngineUnavailable: _Words(503, "server_error", "overloaded_error"),
-    errors.EngineError: _Words(502, "server_error", "api_error"),
+    engine_errors.EngineBusy: _Words(503, "server_error", "overloaded_error"),
+    engine_errors.EngineUnavailable: _Words(503, "server_error", "overloaded_error"),
+    engine_errors.EngineError: _Words(502, "server_error", "api_error"),
     ForebayError: _Words(500, "server_error", "api_error"),
 }
 
@@ -103,7 +103,7 @@ def _words(kind: type[ForebayError]) -> _Words:
 
 def _is_ours_to_mend(error: ForebayError) -> bool:
     # A wrong engine key, or a model that the engine does not know: no retry mends them.
-    return isinstance(error, errors.EngineFailed) and error.engine_status in (401, 403, 404)
+    return isinstance(error, engine_errors.EngineFailed) and error.engine_status in (401, 403, 404)
 
 
 def _headers(error: ForebayError, status: int) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from forebay.dialects.upstream_errors import UNREADABLE
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from forebay.dialects.forced_json import JsonPieces, Reading
 from forebay.dialects.forced_plan import ForcedPlan, plan_of
 from forebay.dialects.forced_stop import StopStrings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta, EmbeddingTurn, JsonObject
 from forebay.dialects.upstream_errors import UNREADABLE, stream_error

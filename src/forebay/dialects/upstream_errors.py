@@ -6,14 +6,8 @@ import re
 
 import msgspec
 
-from forebay.core.errors import (
-    ContextTooLong,
-    EngineBusy,
-    EngineFailed,
-    ForebayError,
-    GatewayFailed,
-    PromptRejected,
-)
+from forebay.core.engine_errors import EngineBusy, EngineFailed, GatewayFailed
+from forebay.core.errors import ContextTooLong, ForebayError, PromptRejected
 from forebay.dialects.wire import encode
 
 # What decoding raises for bytes that are no JSON, no UTF-8, nested too deeply, or of another shape.

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from forebay.core.errors import EngineFailed, EngineUnavailable, ForebayError
+from forebay.core.engine_errors import EngineFailed, EngineUnavailable
+from forebay.core.errors import ForebayError
 from forebay.core.money import Usage
 from forebay.dialects.turn import Delta
 from forebay.dialects.upstream_errors import UNREADABLE, stream_error

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from forebay.core.errors import EngineBusy, EngineError, EngineUnreachable, GatewayFailed
+from forebay.core.engine_errors import EngineBusy, EngineError, EngineUnreachable, GatewayFailed
 
 MAX_FAILURES = 3
 MIN_PAUSE_S = 2.0

@@ -17,7 +17,8 @@ from typing import assert_never
 import msgspec
 
 from forebay.core.clock import Clock, SystemClock
-from forebay.core.errors import EngineError, EngineFailed, EngineUnavailable, ForebayError
+from forebay.core.engine_errors import EngineError, EngineFailed, EngineUnavailable
+from forebay.core.errors import ForebayError
 from forebay.dialects.turn import AnyTurn, Delta, EmbeddingTurn, JsonObject, TextTurn, Turn
 from forebay.dialects.upstream import ChunkReader, encode_turn
 from forebay.dialects.upstream_embeddings import encode_embedding_turn, read_embeddings

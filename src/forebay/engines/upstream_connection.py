@@ -13,7 +13,7 @@ from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from forebay.core.errors import EngineError, EngineFailed, EngineUnavailable
+from forebay.core.engine_errors import EngineError, EngineFailed, EngineUnavailable
 from forebay.engines.upstream_address import UpstreamAddress
 
 MAX_HEAD_BYTES = 64 * 1024  # also of trailers, and of anything else that is no body

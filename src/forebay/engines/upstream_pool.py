@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from forebay.core.errors import EngineUnavailable, EngineUnreachable
+from forebay.core.engine_errors import EngineUnavailable, EngineUnreachable
 from forebay.engines.upstream_address import UpstreamAddress
 from forebay.engines.upstream_connection import UpstreamConnection
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forebay.core.clock import Clock
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from forebay.dialects.cipher import Cipher
 from forebay.dialects.compaction import PARAMETERS, compaction_object, summary_body
 from forebay.dialects.dialect import DialectName

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 
-from forebay.core.errors import EngineFailed, EngineUnavailable, EngineUnreachable
+from forebay.core.engine_errors import EngineFailed, EngineUnavailable, EngineUnreachable
 from forebay.core.models import ToolCalling
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.forced_tools import forced

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forebay.core.errors import (
-    EngineBusy,
-    EngineError,
-    EngineUnreachable,
-    ForebayError,
-    GatewayFailed,
-)
+from forebay.core.engine_errors import EngineBusy, EngineError, EngineUnreachable, GatewayFailed
+from forebay.core.errors import ForebayError
 from forebay.engines.breaker import MAX_WISH_S
 
 MAX_FAILURES = 6

@@ -14,7 +14,7 @@ from contextlib import aclosing, contextmanager
 
 import msgspec
 
-from forebay.core.errors import EngineBusy, EngineError, EngineFailed, EngineUnreachable
+from forebay.core.engine_errors import EngineBusy, EngineError, EngineFailed, EngineUnreachable
 from forebay.dialects.answer import Answer
 from forebay.dialects.turn import AnyTurn, Delta, parts
 from forebay.engines.pool import Replica

@@ -11,7 +11,8 @@ import heapq
 import itertools
 
 from forebay.core.clock import Instant
-from forebay.core.errors import EngineUnavailable, Overloaded
+from forebay.core.engine_errors import EngineUnavailable
+from forebay.core.errors import Overloaded
 from forebay.engines.pool import Pool, Replica
 from forebay.scheduler.breakers import Breakers, FindTimers
 from forebay.scheduler.policy import Place, choose_member

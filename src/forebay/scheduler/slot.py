@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import TracebackType
 
-from forebay.core.errors import EngineError
+from forebay.core.engine_errors import EngineError
 from forebay.engines.breaker import BreakerState
 from forebay.engines.engine import Engine
 from forebay.engines.pool import Member, Pool, Replica

@@ -6,7 +6,7 @@ from typing import Any
 
 from forebay.core.batches import Batch, BatchApi, BatchStatus, is_final
 from forebay.core.clock import Instant, after
-from forebay.core.errors import EngineBusy
+from forebay.core.engine_errors import EngineBusy
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.dialects.turn import Delta
 from forebay.engines.breaker import MAX_WISH_S

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from forebay.core.batches import BatchApi, BatchStatus
-from forebay.core.errors import (
+from forebay.core.engine_errors import (
     EngineBusy,
     EngineFailed,
     EngineUnavailable,
     EngineUnreachable,
     GatewayFailed,
-    PromptRejected,
 )
+from forebay.core.errors import PromptRejected
 from forebay.dialects.turn import Delta, JsonObject
 from forebay.lanes.retries import MAX_FAILURES
 from tests.fakes import ScriptedEngine, says, until

@@ -129,7 +129,7 @@ async def test_params_that_could_not_be_read_again_are_refused_at_the_door(
     blobs: LocalBlobs, tmp_path: Path, value: bytes
 ) -> None:
     params = b'{"custom_id": "a", "params": {"x": %s}}' % value
-    with pytest.raises(InvalidJson, match="not valid JSON|too deeply"):
+    with pytest.raises(InvalidJson, match=r"not valid JSON|too deeply"):
         await received(blobs, form(), b'{"requests": [%s]}' % params)
     assert left(tmp_path) == []
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from forebay.core.batches import BatchStatus
-from forebay.core.errors import EngineFailed
+from forebay.core.engine_errors import EngineFailed
 from forebay.dialects.turn import Delta
 from forebay.lanes.batch.results import FULL_LINES
 from forebay.lanes.batch.segment_run import flush_after_s

@@ -10,7 +10,7 @@ import msgspec
 from forebay.api.openapi import parameters
 from forebay.api.openapi.operation import JSON, JsonBody, Key, Operation, Words
 from forebay.api.openapi.schemas import PLACE, Schemas
-from forebay.core import errors
+from forebay.core import engine_errors, errors
 from forebay.core.errors import ForebayError
 from forebay.dialects.errors import anthropic_status, openai_status
 from forebay.dialects.turn import JsonObject
@@ -22,9 +22,9 @@ RUNNING = (
     errors.WindowNotOffered,
     errors.Overloaded,
     errors.TurnTimedOut,
-    errors.EngineBusy,
-    errors.EngineUnavailable,
-    errors.EngineFailed,
+    engine_errors.EngineBusy,
+    engine_errors.EngineUnavailable,
+    engine_errors.EngineFailed,
 )
 READING = (
     errors.InvalidParameter,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from forebay.core.batches import Batch, LineOutcome
 from forebay.core.clock import Clock
-from forebay.core.errors import EngineError, ForebayError, RequestRejected
+from forebay.core.engine_errors import EngineError
+from forebay.core.errors import ForebayError, RequestRejected
 from forebay.core.ids import NewId
 from forebay.core.money import Usage
 from forebay.dialects.answer import Answer
