@@ -14,7 +14,8 @@ from forebay.lanes.stored_chats import StoredChats
 from forebay.store.store import Store
 from tests.api.test_connection import Wire
 from tests.fakes import CountingIds, ManualClock, ScriptedEngine
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 
 
 def repeats(house: House) -> Repeats:

@@ -8,7 +8,8 @@ import pytest
 
 from forebay.store.store import Store
 from tests.fakes import CountingIds, ManualClock, ScriptedEngine
-from tests.lanes.house import House, running
+from tests.lanes.house import House
+from tests.lanes.loops import running
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from tempfile import gettempdir
@@ -60,6 +58,7 @@ from forebay.store.request_records import RequestRecord
 from forebay.store.signals import Topic, queued_subject
 from forebay.store.store import Store
 from tests.fakes import CountingIds, Gate, ManualClock, ScriptedEngine, until
+from tests.lanes.loops import moment
 from tests.lanes.watched_dispatcher import WatchedDispatcher
 
 CALLER = Caller(project_id=DEFAULT_PROJECT, key_id="key_1")
@@ -305,26 +304,3 @@ class House:
             await self.pausing.pass_through()
         self.clock.move(seconds)
         await asyncio.sleep(0)
-
-
-async def moment(_: float) -> None:
-    """Let others run instead of waiting."""
-    await asyncio.sleep(0)
-
-
-@asynccontextmanager
-async def running(*loops: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Run these loops until the block is left."""
-
-    async def run(loop: Callable[[], Awaitable[None]]) -> None:
-        with suppress(asyncio.CancelledError):
-            await loop()
-
-    tasks = [asyncio.create_task(run(loop)) for loop in loops]
-    await asyncio.sleep(0)  # a task that is cancelled before its first step runs nothing
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks)

@@ -16,7 +16,8 @@ from forebay.dialects.turn import Delta
 from forebay.lanes.admission import Caller
 from tests.conftest import OTHER_PROJECT
 from tests.fakes import Gate, Step, says, until
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 from tests.lanes.streams import numbers_of, seen_until, text_of, whole_stream
 
 DELTA = "response.output_text.delta"

@@ -18,7 +18,8 @@ from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.retries import MAX_FAILURES
 from forebay.store.request_records import RequestRecord
 from tests.fakes import START, Gate, says, until
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 from tests.store.makers import entry
 
 STANDARD_NANOS = 6_000

@@ -7,7 +7,7 @@ from forebay.core.requests import RequestStatus
 from forebay.lanes.control import LEASE_S, LeasedControl, SoleControl
 from forebay.store.store import Store
 from tests.fakes import ManualClock, looped, until
-from tests.lanes.house import running
+from tests.lanes.loops import running
 from tests.store.makers import claims, enqueue, kept
 
 

@@ -14,7 +14,8 @@ from forebay.lanes.admission import Accepted
 from forebay.lanes.idempotency import Idempotency
 from forebay.store.reservations import Birth, KeyTaken, KeyUse
 from tests.fakes import Gate, ScriptedEngine, says
-from tests.lanes.house import House, running
+from tests.lanes.house import House
+from tests.lanes.loops import running
 
 USE = KeyUse(
     project_id=DEFAULT_PROJECT,

@@ -9,7 +9,8 @@ from forebay.core.requests import RequestStatus
 from forebay.engines.breaker import BreakerState
 from forebay.lanes.retries import MAX_FAILURES
 from tests.fakes import Gate, says, until
-from tests.lanes.house import House, running
+from tests.lanes.house import House
+from tests.lanes.loops import running
 
 SLOTS = 2  # of the house's replica
 

@@ -17,7 +17,8 @@ from forebay.dialects.turn import Delta
 from forebay.scheduler.slot import Slot
 from forebay.store.database import Database, StoreFailed, Tx
 from tests.fakes import Gate, ScriptedEngine, looped, says
-from tests.lanes.house import House, running
+from tests.lanes.house import House
+from tests.lanes.loops import running
 from tests.store.makers import entry
 
 # 6 fresh, 4 cached and 2 output tokens of the model's price, in nano-units.

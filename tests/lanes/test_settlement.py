@@ -18,7 +18,8 @@ from forebay.store.signals import Signals
 from forebay.store.store import Store
 from tests.fakes import CountingIds, Gate, ManualClock, ScriptedEngine, looped, until
 from tests.lanes.busy_store import BusyRequests
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 
 
 @pytest.fixture

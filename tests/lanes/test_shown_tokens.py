@@ -14,7 +14,8 @@ from forebay.core.ledger import EntryKind
 from forebay.core.requests import RequestStatus
 from forebay.dialects.turn import Delta
 from tests.fakes import Gate, Step, says, until
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 
 TWO: list[Step] = [[Delta(text="One")], [Delta(text=" two")]]
 Entries = list[tuple[str, str, int]]

@@ -20,7 +20,8 @@ from forebay.store.response_lists import Wanted
 from forebay.store.signals import Topic
 from tests.conftest import OTHER_PROJECT
 from tests.fakes import Gate, looped, says
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 
 FOREIGN = Caller(project_id=OTHER_PROJECT, key_id="key_2")
 LONG_S = 600.0

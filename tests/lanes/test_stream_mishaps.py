@@ -14,7 +14,8 @@ from forebay.store.events import EventGroup
 from forebay.store.store import Store
 from tests.fakes import Gate, says, until
 from tests.lanes.busy_store import BusyEvents
-from tests.lanes.house import House, running
+from tests.lanes.house import House
+from tests.lanes.loops import running
 from tests.lanes.streams import numbers_of, seen_until, text_of, whole_stream
 
 DELTA = "response.output_text.delta"

@@ -18,7 +18,8 @@ from forebay.lanes.sweeper import HIDDEN_KEEP_S, Keep, Sweeper
 from forebay.store.blobs import Extent
 from forebay.store.database import StoreFailed
 from tests.fakes import START
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 from tests.store.makers import completed, new_file, new_request, new_upload, new_upload_part
 
 KEEP_S = 600.0

@@ -16,7 +16,8 @@ from forebay.lanes.webhooks import LEASE_S
 from forebay.store.signals import Topic
 from forebay.store.store import Store
 from tests.fakes import ManualClock, until
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 from tests.lanes.outbox import SETTLED_S, Outbox
 from tests.lanes.receivers import Receiver, receiving
 from tests.store.webhooks import claim_all

@@ -10,7 +10,8 @@ from forebay.core.batches import Batch, BatchStatus, is_final
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.batch.contents import Contents
 from tests.fakes import until
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 from tests.store.makers import batch_of, new_file
 
 DAY_NANOS = 3_600  # a line's 6 fresh, 4 cached and 2 output tokens at three tenths

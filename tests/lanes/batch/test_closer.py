@@ -15,7 +15,8 @@ from tests.fakes import Gate, looped, says, until
 from tests.lanes.batch.begun import begin, chat
 from tests.lanes.batch.ledgers import Ledgers
 from tests.lanes.batch.submitted import ended, line, loops, recorded, results, submit
-from tests.lanes.house import CALLER, RETENTION_S, House, running
+from tests.lanes.house import CALLER, RETENTION_S, House
+from tests.lanes.loops import running
 from tests.store.makers import LEASED_UNTIL, batch_of
 
 DAY_S = 86_400.0

@@ -14,7 +14,8 @@ from tests.fakes import CountingIds, ManualClock, ScriptedEngine, until
 from tests.lanes.batch.begun import begin, chat
 from tests.lanes.batch.submitted import ended
 from tests.lanes.busy_store import BusyBlobs, BusySegments
-from tests.lanes.house import CALLER, RETENTION_S, House, running
+from tests.lanes.house import CALLER, RETENTION_S, House
+from tests.lanes.loops import running
 from tests.store.makers import batch_of
 
 LOOKS = 100  # at the database, while a closer that does not pause would have tried many times

@@ -28,7 +28,8 @@ from tests.lanes.batch.submitted import (
     submit,
 )
 from tests.lanes.busy_store import BusyBlobs, BusySegments
-from tests.lanes.house import House, running
+from tests.lanes.house import House
+from tests.lanes.loops import running
 from tests.store.makers import batch_of
 
 

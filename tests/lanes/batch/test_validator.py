@@ -15,7 +15,8 @@ from forebay.store.blobs import Extent
 from forebay.store.database import StoreFailed
 from tests.fakes import until
 from tests.lanes.batch.submitted import ended, has_begun, line, loops, submit
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 from tests.store.makers import batch_of
 
 MakePlan = Callable[[PlanJob], Awaitable[Plan]]

@@ -24,7 +24,8 @@ from tests.lanes.batch.submitted import (
     waits,
 )
 from tests.lanes.busy_store import BusyBlobs, BusySegments
-from tests.lanes.house import CALLER, House, running
+from tests.lanes.house import CALLER, House
+from tests.lanes.loops import running
 from tests.store.makers import batch_of
 
 
