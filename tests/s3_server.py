@@ -2,7 +2,7 @@
 
 It is `rclone serve s3`. It keeps to the protocol but for two things that matter to us: it calls
 stretches whole objects (`forebay.store.object_stretches` copes with that), and it takes no notice
-of conditions on what is put, of which we make no use.
+of conditions on what is put (`forebay.wiring.belonging` reads the mark of a place again).
 """
 
 from __future__ import annotations

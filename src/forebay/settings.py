@@ -84,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     # Where it listens, and where it keeps things.
     host: str = "127.0.0.1"
     port: Port = 8088
+    public_url: str | None = None
     data_dir: str = "~/.forebay"
     database_url: str | None = None
     blobs_url: str | None = None
@@ -164,6 +165,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise SettingsInvalid("database_url: it must begin with postgresql://")
         if self.blobs_url is not None:
             _check_blobs_url(self.blobs_url)
+        if self.public_url is not None:
+            _check_public_url(self.public_url)
 
     @property
     def shown_level(self) -> str:
@@ -182,6 +185,20 @@ def _check_blobs_url(url: str) -> None:
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise SettingsInvalid("blobs_url: keys and options belong in the environment, not here")
+
+
+def _check_public_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not url.isascii() or not url.isprintable() or " " in url:
+        raise SettingsInvalid("public_url: it must be like https://HOST, maybe with a path")
+    if "@" in parts.netloc or "?" in url or "#" in url:
+        raise SettingsInvalid("public_url: it has no user, no query and no fragment")
+    if parts.path.rstrip("/").endswith("/v1"):
+        raise SettingsInvalid("public_url: it ends before the /v1 of the paths")
 
 
 def _networks(texts: list[str], name: str) -> tuple[Network, ...]:
@@ -206,17 +223,18 @@ def load_settings(
     settings = _settings(values, "flags")
     settings = msgspec.structs.replace(
         settings,
-        api_key=_secret(settings.api_key),
-        secret_key=_secret(settings.secret_key),
-        database_url=_secret(settings.database_url),
-        blobs_url=_secret(settings.blobs_url),
+        api_key=_bare(settings.api_key),
+        secret_key=_bare(settings.secret_key),
+        database_url=_bare(settings.database_url),
+        blobs_url=_bare(settings.blobs_url),
+        public_url=_bare(settings.public_url),
     )
     settings.check()
     return settings
 
 
-def _secret(text: str | None) -> str | None:
-    """Return a secret without the line end that files and variables bring; an empty one is none."""
+def _bare(text: str | None) -> str | None:
+    """Return a text without the line end that files and variables bring; an empty one is none."""
     return (text or "").strip() or None
 
 

@@ -16,6 +16,7 @@ from tests.api.test_batches import ended, line, results, submit
 from tests.fakes import ManualClock, ScriptedEngine, says
 
 STRANGE = ["a/b", "a b", "100%", "%2F", "grün/ß", "😀", "a?b#c", "a+b&c=d", '"', "/", "x/", "a\\b"]
+STRANGE += ["x", "x\n", "x\n\n", "x\ny", "\n", "x\r\n", "\t", "\x7f", "\u2028"]
 
 
 async def result_of(front: Front, batch_id: str, custom_id: str) -> httpx2.Response:
@@ -55,6 +56,14 @@ async def test_a_custom_id_may_have_any_character(front: Front) -> None:
     for name in STRANGE:
         answer = await result_of(front, done.id, name)
         assert (answer.status_code, answer.json().get("custom_id")) == (200, name), name
+
+
+async def test_a_line_end_is_a_part_of_the_custom_id(front: Front) -> None:
+    done = await ended(front, await submit(front, line("a")))
+    for name in ("a\n", "a\nb", "\na"):
+        answer = await result_of(front, done.id, name)
+        assert answer.status_code == 404
+        assert "No request with custom_id" in answer.json()["error"]["message"]
 
 
 async def test_a_result_is_there_while_the_batch_runs(

@@ -203,6 +203,12 @@ async def test_pages_follow_each_other_from_new_to_old(front: Front) -> None:
             {"anchor": "never", "seconds": 3600},
             "output_expires_after.anchor",
         ),
+        (
+            "output_expires_after",
+            {"anchor": "created_at", "seconds": 3600, "minutes": 1},
+            "output_expires_after",
+        ),
+        ("extra_body", {"priority": "high"}, "priority"),
     ],
 )
 async def test_a_wrong_parameter_is_named(

@@ -32,6 +32,20 @@ async def test_an_unknown_route(
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/batches",
+        "/v1/files/file-1/content",
+        "/v1/batches/batch_1/report",
+        "/v1/models",
+    ],
+)
+async def test_a_path_with_a_line_end_behind_it_is_another(front: Front, path: str) -> None:
+    answer = await front.http.get(path + "%0A")
+    said(Api(path, {}), answer, 404, "not_found_error", None)
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "/v1/files"), ("POST", "/v1/files"), ("GET", "/v1/batches"), ("POST", "/v1/batches"),
      ("GET", "/v1/models"), ("GET", "/v1/responses/resp_1"), ("GET", "/v1/files/file-1/content"),

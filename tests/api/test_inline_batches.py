@@ -83,7 +83,10 @@ async def test_requests_in_the_body_become_an_input_file(
         (WANTED | {"requests": []}, "requests"),
         (WANTED | {"requests": {}}, "requests"),
         (WANTED | {"requests": [{"custom_id": "a"}]}, "requests[0].params"),
+        (WANTED | {"requests": [request("a"), request("\0")]}, "requests[1].custom_id"),
         (WANTED | {"requests": [request(str(number)) for number in range(5)]}, "requests"),
+        (WANTED | {"requests": [request("a")], "priority": 1}, "priority"),
+        (WANTED | {"requests": [request("a")], "output_expires": {}}, "output_expires"),
         (WANTED | {"requests": [request("a")], "endpoint": "/v1/nothing"}, "endpoint"),
         ({"requests": [request("a")], "endpoint": CHAT}, "completion_window"),
         (
@@ -100,6 +103,12 @@ async def test_a_wrong_body_is_refused_by_name_and_leaves_nothing(
     assert (await front.http.get("/v1/files")).json()["data"] == []
     assert (await front.http.get("/v1/batches")).json()["data"] == []
     assert not [path for path in (tmp_path / "data" / "blobs").rglob("blob_*") if path.is_file()]
+
+
+async def test_no_requests_may_be_named_beside_a_file(front: Front) -> None:
+    file = await front.openai.files.create(file=("in.jsonl", b"{}\n"), purpose="batch")
+    answer = await post(front, WANTED | {"input_file_id": file.id, "requests": None})
+    assert (answer.status_code, answer.json()["input_file_id"]) == (200, file.id)
 
 
 async def test_a_body_past_the_limit_of_a_batchs_input_is_refused(front: Front) -> None:

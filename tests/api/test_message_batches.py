@@ -245,3 +245,15 @@ async def test_the_url_of_the_results_is_where_the_caller_has_found_us(front: Fr
     assert url == f"http://gate.example:8443{PATH}/{batch.id}/results"
     answer = await front.http.get(f"{PATH}/{batch.id}/results")
     assert answer.headers["content-type"] == "application/x-jsonl"
+
+
+@pytest.mark.parametrize("settings", [{"public_url": "https://gate.example/llm/"}], indirect=True)
+async def test_the_url_of_the_results_is_where_the_operator_says_that_we_are(front: Front) -> None:
+    batch = await submit(front)
+    await ended(front, batch)
+    url = f"https://gate.example/llm{PATH}/{batch.id}/results"
+    headers = {"host": "inner:8088"}
+    listed = await front.http.get(PATH, headers=headers)
+    assert [it["results_url"] for it in listed.json()["data"]] == [url]
+    found = await front.http.get(f"{PATH}/{batch.id}", headers=headers)
+    assert found.json()["results_url"] == url

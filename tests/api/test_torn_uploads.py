@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from forebay.api.multipart import MAX_FRAME_BYTES
 from forebay.lanes.batch.uploads import MAX_PART_BYTES
 from forebay.settings import Settings
 from tests.api.conftest import KEY, MAX_FILE_BYTES, Front
@@ -121,6 +122,20 @@ async def test_a_call_that_is_cut_off_leaves_nothing(
     await until(is_written)
     calling.cancel()
     await asyncio.wait([calling])
+    assert blobs(settings) == []
+
+
+@pytest.mark.parametrize("where", ["before", "behind"])
+async def test_what_is_in_no_part_is_limited(
+    front: Front, settings: Settings, place: tuple[str, bytes], where: str
+) -> None:
+    path, head = place
+    junk = [b"\r\n" * 32_768] * (MAX_FRAME_BYTES // 65_536 + 1)
+    pieces = [*junk, head, END] if where == "before" else [head, END, *junk]
+    sender = Sender(*pieces, is_whole=False)
+    del sender._messages[-1]
+    await sender.post(front, path)
+    assert sender.sent[0]["status"] == 413
     assert blobs(settings) == []
 
 

@@ -194,3 +194,36 @@ def test_a_secret_is_read_without_its_line_end_and_an_empty_one_is_none(
     settings = load_settings({}, environ, config=written(tmp_path, ""))
 
     assert getattr(settings, name) == secret
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.example",
+        "ftp://api.example",
+        "https://",
+        "https://:443",
+        "https://api.example:nine",
+        "https://api.example:0",
+        "https://api.example/?a=b",
+        "https://api.example/#a",
+        "https://me:secret@api.example",
+        "https://api example",
+        "https://[api",
+        "https://api.example/v1/",
+    ],
+)
+def test_a_public_url_must_be_one(tmp_path: Path, url: str) -> None:
+    with contextlib.chdir(tmp_path), pytest.raises(SettingsInvalid, match="public_url: it"):
+        load_settings({}, {"FOREBAY_PUBLIC_URL": url})
+
+
+@pytest.mark.parametrize(
+    ("text", "url"), [("", None), ("http://[::1]:80", "http://[::1]:80"), (" https://a/b\n",) * 2]
+)
+def test_a_public_url_may_have_a_port_and_a_path(
+    tmp_path: Path, text: str, url: str | None
+) -> None:
+    with contextlib.chdir(tmp_path):
+        found = load_settings({}, {"FOREBAY_PUBLIC_URL": text}).public_url
+    assert found == (url and url.strip())

@@ -17,6 +17,7 @@ import openai
 
 from tests.clients.conftest import MODEL
 from tests.clients.environments import INSTALLED, Clients, run
+from tests.clients.scripted_engine import ScriptedEngine
 
 EXAMPLES = 6
 POLL_S = 0.1
@@ -109,7 +110,7 @@ def test_whatever_its_types_allow_is_answered_as_described(
 
 
 def test_the_batch_lane_answers_as_described_of_what_is_there(
-    clients: Clients, tmp_path: Path
+    clients: Clients, engine: ScriptedEngine, tmp_path: Path
 ) -> None:
     with (
         openai.DefaultHttpxClient(trust_env=False) as http,
@@ -119,6 +120,7 @@ def test_the_batch_lane_answers_as_described_of_what_is_there(
     ):
         document = of_batches(described(clients), client)
     call_all(document, clients, tmp_path, "--include-path-regex", BATCH_LANE)
+    engine.let_go()  # the server would wait for the batch that runs when it is ended
 
 
 def described(clients: Clients) -> dict[str, Any]:

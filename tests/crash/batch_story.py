@@ -6,16 +6,17 @@ import asyncio
 import os
 import re
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from tests.crash.batch_books import LEASED, UNSETTLED, Books, books_of
 from tests.crash.batch_calls import begun, keyed, uploaded
 from tests.crash.batch_holds import Holds, holds_on
 from tests.crash.batch_lines import CHATS
+from tests.crash.batch_planners import Planners, ends_by_itself
 from tests.crash.batch_remains import Remains, Vault, unfinished
 from tests.crash.batch_steps import CUT, EARLY, Step
 from tests.crash.callers import POLL_S, Json
@@ -23,12 +24,9 @@ from tests.crash.kept import Row
 from tests.crash.rote_engine import Asked, RoteEngine
 from tests.crash.sites import Site
 from tests.lanes.receivers import Call, Receiver
-from tests.server_process import has_ended
 
 STORY_S = 60.0
-TIDYING_S = 10.0
 EVENTS = ("completed", "failed", "expired", "cancelled")
-PLANNER = b"forebay.wiring.planning_child"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +44,10 @@ class Crash:
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """What is left when every batch has ended."""
+    """What is left when every batch has ended, which took `took_s`."""
 
     crash: Crash
+    took_s: float
     ids: dict[Step, str]
     ids_again: dict[Step, str]
     books: dict[Step, Books]
@@ -83,6 +82,7 @@ class Story:
         site = self._site
         async with asyncio.timeout(STORY_S), holds_on(site) as holds:
             crash = await self._crash(holds)
+            crashed_s = time.monotonic()
             self._engine.gate.set()
             self._receiver.may_answer.set()
             await holds.lift_all()
@@ -91,14 +91,14 @@ class Story:
             await site.outwait_webhook_leases()
             ids_again = {step: await self._begun_again(step) for step in Step}
             books = {step: await self._books(step) for step in Step}
+            took_s = time.monotonic() - crashed_s
             deliveries = await self._delivered()
-            has_orphan_ended = await asyncio.to_thread(
-                has_ended, self._planners[Step.ORPHANED], within_s=TIDYING_S
-            )
+            has_orphan_ended = await ends_by_itself(self._planners[Step.ORPHANED])
             before_sweep = await self._vault.remains()
             await self._vault.sweep()
             return Aftermath(
                 crash=crash,
+                took_s=took_s,
                 ids=self._ids,
                 ids_again=ids_again,
                 books=books,
@@ -184,19 +184,11 @@ class Story:
             self._engine.let_go(prompt)
 
     async def _stop_planners(self) -> None:
-        """Have two planners stand still as soon as each is there; a server has no more at once."""
+        """Have two planners stand still: a server has no more at once."""
+        planners = Planners()
         for step in (Step.READING, Step.ORPHANED):
             await self._begin(step)
-            self._planners[step] = await self._new_planner()
-            os.kill(self._planners[step], signal.SIGSTOP)
-
-    async def _new_planner(self) -> int:
-        known = self._planners.values()
-        while True:
-            found = [pid for pid in _planners_of(self._callers.server.pid) if pid not in known]
-            if found:
-                return found[0]
-            await asyncio.sleep(0.005)
+            self._planners[step] = await planners.stop_next(self._callers.server)
 
     async def _has_recorded(self, step: Step, count: int) -> bool:
         (row,) = await self._site.rows(
@@ -268,13 +260,3 @@ def _has_failed(log: str, doing: str, subject_id: str) -> bool:
 def times_failed(log: str, doing: str, subject_id: str) -> int:
     """Return how often a log says that this has failed."""
     return len(re.findall(rf"{doing} failed .*{subject_id}\b", log))
-
-
-def _planners_of(pid: int) -> list[int]:
-    """Return the processes that plan for a server."""
-    found = []
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, listing.read_text().split()):
-            if PLANNER in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(child)
-    return found

@@ -22,14 +22,16 @@ from tests.postgres_server import PostgresServer
 from tests.s3_server import S3Server
 
 SEED = 23
-KILLS = 4
+KILLS = 3
 SLOTS = 16
 STORY_S = 100.0
 MODELS = ("lab/one", "lab/two", "lab/three")
-REFUSED_EACH = 20  # lines: one of so many is refused
+REFUSED_EACH = 20  # of so many lines one is refused
 MESSAGE_BATCH = "message-batch"
 COUNTS = {CHATS: 160, RESPONSES: 60, MESSAGES: 60, MESSAGE_BATCH: 80}
 LATE = "late"  # made just before a kill
+LATE_COUNT = 30
+PAUSE_S = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def lines_of(name: str, count: int) -> Lines:
     return by_custom_id(
         Line(
             custom_id=f"{name}-{number}",
-            model=MODELS[number * number % len(MODELS)],
+            model=MODELS[number % len(MODELS)],
             prompt=f"line {number} of {name}" + " and on" * (number % 5),
             is_refused=number % REFUSED_EACH == REFUSED_EACH - 1,
         )
@@ -80,8 +82,9 @@ class Flight:
         async with asyncio.timeout(STORY_S):
             for name, count in COUNTS.items():
                 await self._begin(name, count, self._callers[0])
-            for kill in range(KILLS):
-                await self._kill(kill)
+            moments = sorted(self._chance.sample(range(SLOTS, sum(COUNTS.values()) // 2), KILLS))
+            for number, moment in enumerate(moments):
+                await self._kill(number, ended_count=moment)
             books = {
                 name: await books_of(self._site, self._callers[-1], batch_id, lines, endpoint)
                 for name, (batch_id, lines, endpoint) in self._batches.items()
@@ -100,15 +103,14 @@ class Flight:
                 charged=await self._site.rows("SELECT * FROM ledger_entry WHERE kind = 'charge'"),
             )
 
-    async def _kill(self, number: int) -> None:
-        """Kill one of the servers at some moment, and start it again at some later one."""
-        engine, chance = self._engine, self._chance
-        victim = chance.choice(self._callers)
-        await engine.until_ended(engine.ended_count + chance.randrange(10, 40))
+    async def _kill(self, number: int, *, ended_count: int) -> None:
+        """Kill the server that runs the lines when so many have ended, and start it again."""
+        engine = self._engine
+        # Of two, the one that runs nothing takes over from the one that is killed.
+        victim = self._callers[number % len(self._callers)]
+        await engine.until_ended(ended_count)
         if number == 1:
-            await self._begin(LATE, 30, victim)
-        else:
-            await engine.until_begun(engine.begun_count + chance.randrange(SLOTS // 2))
+            await self._begin(LATE, LATE_COUNT, victim)
         victim.server.kill()
         recorded = await self._vault.recorded()
         self._recorded.append((recorded, len(engine.asked)))
@@ -150,13 +152,13 @@ def told(
         (folder / kind).mkdir()
 
     async def on_sqlite() -> Aftermath:
-        async with rote_engine(pause_s=0.02) as engine:
+        async with rote_engine(pause_s=PAUSE_S) as engine:
             sites = batches_on_sqlite(folder / "sqlite", engine, MODELS, slots=SLOTS)
             async with sites as (site, vault):
                 return await Flight(site, engine, vault, random.Random(SEED)).told()
 
     async def on_postgres() -> Aftermath:
-        async with rote_engine(pause_s=0.02) as engine:
+        async with rote_engine(pause_s=PAUSE_S) as engine:
             servers = (postgres_server, s3_server)
             sites = batches_on_postgres(folder / "postgres", engine, MODELS, servers, slots=SLOTS)
             async with sites as (site, vault):
@@ -174,7 +176,8 @@ def after(told: Told, request: pytest.FixtureRequest) -> Aftermath:
     """The aftermath of the kills."""
     end = told[request.param]
     if isinstance(end, BaseException):
-        raise end
+        # Raised for each test anew, it would itself grow each time.
+        raise AssertionError(f"the story broke off: {end!r}") from end
     return end
 
 

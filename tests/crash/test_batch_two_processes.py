@@ -25,6 +25,7 @@ from tests.s3_server import S3Server
 COUNT = 12
 GRACE_S = 1.0
 QUICK_S = 5.0
+STORY_S = 60.0
 LINES = by_custom_id(
     Line(custom_id=f"line-{number}", model=MODEL, prompt=f"line {number}" + " and on" * number)
     for number in range(COUNT)
@@ -49,7 +50,7 @@ class Pair:
 async def paired(folder: Path, servers: tuple[PostgresServer, S3Server]) -> AsyncIterator[Pair]:
     """Run two servers in front of an engine whose gate is closed."""
     environ = {"FOREBAY_SHUTDOWN_GRACE_S": str(GRACE_S)}
-    async with rote_engine(pause_s=0) as engine:
+    async with asyncio.timeout(STORY_S), rote_engine(pause_s=0) as engine:
         engine.gate.clear()
         async with batches_on_postgres(
             folder, engine, [MODEL], servers, slots=2 * COUNT, environ=environ

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from forebay.core.errors import BodyTooLarge, InvalidJson, InvalidParameter
 from forebay.dialects.array_splitter import ArraySplitter
 from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import MAX_BRACKETS
 
 TEXTS = st.text(max_size=8) | st.sampled_from(['"', "\\", '\\"]', "requests", "é\n", "[{", "}]"])
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -139,6 +140,14 @@ def test_other_fields_past_their_limit_are_refused() -> None:
 def test_what_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(InvalidJson, match="nested too deeply"):
         split(b'{"requests": [' + b"[" * 1000, [])
+
+
+def test_an_element_with_too_many_brackets_is_refused_before_it_is_whole() -> None:
+    splitter = ArraySplitter("requests", max_element_bytes=10**7, max_rest_bytes=99)
+    most = b'["[",' + b"{}," * (MAX_BRACKETS - 1)
+    assert len(list(splitter.feed(b'{"requests": [' + most + b"1]," + most))) == 1
+    with pytest.raises(InvalidJson, match=r"requests\.1: .* more than 500000 arrays and objects"):
+        list(splitter.feed(b"{"))
 
 
 @pytest.mark.parametrize("junk", [b"[" * 390 + b"]" * 390, b'"' + b"\\\\" * 999, b"{" * 300, b",,"])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 
 from forebay.core.batches import Batch
 from forebay.core.clock import Instant
 from forebay.core.ledger import LedgerEntry
 from forebay.store.blobs import Blob, Blobs, BlobWriter, Extent
+from forebay.store.chunks import Results
 from forebay.store.database import StoreFailed
 from forebay.store.events import EventGroup, Events
 from forebay.store.request_records import RequestRecord, Settlement
 from forebay.store.requests import Requests
-from forebay.store.segments import Results, SegmentRecord, Segments
+from forebay.store.segments import SegmentRecord, Segments
 from tests.fakes import Gate
 
 
@@ -87,9 +88,9 @@ class BusySegments(Segments):
     claiming: Gate | None = None
 
     async def claim(
-        self, model: str, *, lease_expires_at: Instant
+        self, model: str, *, lease_expires_at: Instant, but_not: Collection[str] = ()
     ) -> tuple[SegmentRecord, Batch] | None:
-        claimed = await super().claim(model, lease_expires_at=lease_expires_at)
+        claimed = await super().claim(model, lease_expires_at=lease_expires_at, but_not=but_not)
         if self.claiming is not None and claimed is not None:
             await self.claiming.pass_through()
         return claimed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from forebay.core.clock import SystemClock
@@ -11,6 +13,7 @@ from forebay.store.database import StoreFailed
 from forebay.store.object_blobs import ObjectBlobs
 from forebay.store.store import Store
 from tests.fakes import CountingIds, ManualClock
+from tests.lanes.stuck_blobs import StuckBlobs
 from tests.s3_server import S3Server
 from tests.store.makers import new_file
 
@@ -112,3 +115,31 @@ async def test_what_others_keep_below_the_same_place_stays(
     clock.move(AGE_S + AN_HOUR_S)
     await look(Orphans(store, clock=clock))
     assert await kept(others) == {theirs.id}
+
+
+async def test_one_that_cannot_be_deleted_holds_up_no_other(
+    store: Store, clock: ManualClock
+) -> None:
+    stuck = StuckBlobs(store.blobs)
+    stuck.stuck = {(await store.blobs.put(b"x")).id}
+    for _ in range(20):
+        await store.blobs.put(b"x")
+    clock.move(AGE_S + AN_HOUR_S)
+    orphans = Orphans(replace(store, blobs=stuck), clock=clock)
+    await look(orphans)
+    assert await kept(store.blobs) == stuck.stuck
+    stuck.stuck = set()
+    clock.move(EVERY_S)
+    await look(orphans)
+    assert await kept(store.blobs) == set()
+
+
+async def test_in_a_place_that_has_another_databases_mark_nothing_is_an_orphan(
+    store: Store, clock: ManualClock
+) -> None:
+    await store.house_marks.keep("blobs", "ours")
+    await store.blobs.keep_mark("theirs")
+    blob = await store.blobs.put(b"x")
+    clock.move(AGE_S + AN_HOUR_S)
+    await look(Orphans(store, clock=clock))
+    assert await kept(store.blobs) == {blob.id}

@@ -16,10 +16,12 @@ from forebay.lanes.control import Control, LeasedControl
 from forebay.lanes.orphans import AGE_S
 from forebay.lanes.sweeper import HIDDEN_KEEP_S, Keep, Sweeper
 from forebay.store.blobs import Extent
-from forebay.store.database import StoreFailed
+from forebay.store.database import Database, StoreFailed
+from forebay.store.uploads import Uploads
 from tests.fakes import START
 from tests.lanes.house import CALLER, House
 from tests.lanes.loops import running
+from tests.lanes.stuck_blobs import StuckBlobs
 from tests.store.makers import completed, new_file, new_request, new_upload, new_upload_part
 
 KEEP_S = 600.0
@@ -157,6 +159,36 @@ async def test_orphans_and_remains_are_swept_by_who_keeps_the_house(house: House
     await sweeper(house).sweep()
     with pytest.raises(StoreFailed):
         await house.store.blobs.get(Extent(orphan.id))
+
+
+class LostUploads(Uploads):
+    """Uploads that nobody can ask for."""
+
+    async def expire(self) -> list[str]:
+        raise StoreFailed("the table is locked")
+
+
+async def test_what_fails_to_be_swept_holds_up_nothing_else(
+    house: House, database: Database
+) -> None:
+    orphan = await house.store.blobs.put(b"orphan")
+    house.store = replace(house.store, uploads=LostUploads(database, clock=house.clock))
+    house.clock.move((SystemClock().now() - START) / 1000 + 2 * AGE_S)
+    await sweeper(house).sweep()
+    with pytest.raises(StoreFailed):
+        await house.store.blobs.get(Extent(orphan.id))
+
+
+async def test_a_file_goes_although_its_blob_cannot_be_deleted(house: House) -> None:
+    stuck = StuckBlobs(house.store.blobs)
+    stuck.is_all_stuck = True
+    house.store = replace(house.store, blobs=stuck)
+    for id in ("file-1", "file-2"):
+        blob = await stuck.put(b"bytes")
+        await house.store.files.add(new_file(id, blob_id=blob.id, expires_at=after(START, 60)))
+    house.clock.move(60)
+    await sweeper(house).sweep()
+    assert await house.store.files.expired() == []
 
 
 async def test_another_process_sweeps_nothing(house: House) -> None:

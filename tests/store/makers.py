@@ -14,8 +14,8 @@ from forebay.core.projects import DEFAULT_PROJECT
 from forebay.core.requests import RequestStatus
 from forebay.core.uploads import Upload, UploadPart, UploadStatus
 from forebay.store.batches import NewSegment
+from forebay.store.chunks import NewChunk, Results
 from forebay.store.request_records import NewRequest, RequestRecord, Settlement
-from forebay.store.segments import NewChunk, Results
 from forebay.store.store import Store
 from tests.fakes import START
 

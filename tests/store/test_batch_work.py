@@ -8,7 +8,7 @@ from forebay.core.batches import BatchStatus
 from forebay.core.clock import Instant, after
 from forebay.core.forecast import Work
 from forebay.core.projects import DEFAULT_PROJECT
-from forebay.store.segments import NewChunk
+from forebay.store.chunks import NewChunk
 from forebay.store.store import Store
 from tests.conftest import OTHER_PROJECT
 from tests.fakes import START, ManualClock

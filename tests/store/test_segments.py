@@ -12,8 +12,9 @@ from forebay.core.errors import LeaseLost
 from forebay.core.ledger import EntryKind
 from forebay.core.money import Usage
 from forebay.core.projects import DEFAULT_PROJECT
+from forebay.store.chunks import Tally
 from forebay.store.database import StoreFailed
-from forebay.store.segments import SegmentRecord, Tally
+from forebay.store.segments import SegmentRecord
 from forebay.store.signals import Topic
 from forebay.store.store import Store
 from tests.fakes import START, ManualClock
@@ -279,12 +280,3 @@ async def test_who_runs_batches_is_told_of_segments_that_were_reaped(
     clock.move(61)
     await store.leases.reap()
     assert told == [""]
-
-
-async def test_an_output_file_expires_when_its_batch_says(store: Store) -> None:
-    await begun(store, output_expires_after_s=3600)
-    held, batch = await claim(store)
-    await store.segments.record(held, batch, results(chunk(0)))
-    file_id = (await batch_of(store)).output_file_id
-    file = await store.files.get(DEFAULT_PROJECT, str(file_id))
-    assert file is not None and file.expires_at == after(START, 3600)

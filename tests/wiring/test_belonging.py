@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import obstore
 import pytest
 
 from forebay.settings import Settings
 from forebay.store.database import Database, StoreFailed
 from forebay.store.house_marks import HouseMarks
+from forebay.store.object_blobs import MARK, ObjectBlobs
 from forebay.store.sqlite import SqliteDatabase
 from forebay.store.store import Store
 from forebay.wiring.belonging import AnotherHouse, ensure_belonging
@@ -121,6 +123,24 @@ async def test_blobs_of_another_database_are_refused(
         for _ in range(2):
             with pytest.raises(AnotherHouse, match="belong to another database"):
                 await ensure(settings, marks)
+
+
+class Overtaken(ObjectBlobs):
+    """Blobs whose mark is written over by another new database, as soon as it is left."""
+
+    async def keep_mark(self, mark: str) -> None:
+        await super().keep_mark(mark)
+        await obstore.put_async(self._objects, MARK, b"another\n")
+
+
+@pytest.mark.parametrize("blobs_kind", ["s3"])
+async def test_of_two_new_databases_the_one_whose_mark_is_gone_is_refused(
+    store: Store, settings: Settings, blobs_url: str
+) -> None:
+    blobs = Overtaken(blobs_url, new_id=CountingIds(), is_http_allowed=True)
+    with pytest.raises(AnotherHouse, match="belong to another database"):
+        await ensure_belonging(settings, store.house_marks, blobs)
+    assert await store.house_marks.get("blobs") is None
 
 
 async def test_a_first_start_that_was_cut_short_can_be_made_again(

@@ -30,7 +30,7 @@ from forebay.api.organization import organization_routes
 from forebay.api.repeats import Repeats
 from forebay.api.response_lists import response_list_routes
 from forebay.api.responses_socket import ResponsesSocket
-from forebay.api.routes import ErrorEdge, RequestIds, StrangePaths, answer_nobody
+from forebay.api.routes import ErrorEdge, RequestIds, StrangePaths, answer_nobody, match_to_the_end
 from forebay.api.stored import stored_routes
 from forebay.api.stored_chats import stored_chat_routes
 from forebay.api.uploads import upload_routes
@@ -99,6 +99,7 @@ class Rooms:
     max_batch_file_bytes: int
     max_message_batch_bytes: int
     body_timeout_s: float
+    public_url: str | None
 
 
 class FrontDoor:
@@ -167,6 +168,7 @@ def build_app(rooms: Rooms) -> FrontDoor:
                 rooms.message_batches,
                 rooms.idempotency,
                 _limits(rooms, rooms.max_message_batch_bytes),
+                public_url=rooms.public_url,
             ),
             *batch_outcome_routes(
                 rooms.keys, rooms.batch_outcomes, rooms.batches, rooms.idempotency, limits
@@ -193,6 +195,7 @@ def build_app(rooms: Rooms) -> FrontDoor:
     )
     # A redirect would lead to whatever host the caller's headers name.
     rest.router.redirect_slashes = False
+    match_to_the_end(rest.routes)
     return FrontDoor(hot, _sockets(rooms), RequestIds(rest, rooms.new_id))
 
 

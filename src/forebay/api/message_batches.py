@@ -113,9 +113,23 @@ OPERATIONS = (
 
 
 def message_batch_routes(
-    keys: KeyRing, batches: MessageBatchDesk, idempotency: Idempotency, limits: BodyLimits
+    keys: KeyRing,
+    batches: MessageBatchDesk,
+    idempotency: Idempotency,
+    limits: BodyLimits,
+    *,
+    public_url: str | None,
 ) -> list[Route]:
-    """Return the routes under `/v1/messages/batches`."""
+    """Return the routes under `/v1/messages/batches`.
+
+    Answers tell where results are under `public_url`, or else where the caller has found us.
+    """
+    base = None if public_url is None else public_url.rstrip("/")
+
+    def base_of(request: Request) -> str:
+        # The SDKs follow the URL of results to the letter.
+        return base or str(request.base_url).rstrip("/")
+
     body = SpooledRoute(
         idempotency, limits, path=PATH, id_prefix=MESSAGE_BATCH_ID, receive=batches.receive
     )
@@ -123,7 +137,7 @@ def message_batch_routes(
     async def create(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
         window = request.headers.get("x-completion-window")
-        base_url = _base_url(request)
+        base_url = base_of(request)
         made = await body.once(
             request,
             caller,
@@ -149,19 +163,19 @@ def message_batch_routes(
             after_id=query.get("after_id"),
             before_id=query.get("before_id"),
             limit=limit_of(request, default=20, most=1000),
-            base_url=_base_url(request),
+            base_url=base_of(request),
         )
         return json_response(listed)
 
     async def get(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
         batch_id = request.path_params["id"]
-        return json_response(await batches.get(caller, batch_id, base_url=_base_url(request)))
+        return json_response(await batches.get(caller, batch_id, base_url=base_of(request)))
 
     async def cancel(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
         batch_id = request.path_params["id"]
-        return json_response(await batches.cancel(caller, batch_id, base_url=_base_url(request)))
+        return json_response(await batches.cancel(caller, batch_id, base_url=base_of(request)))
 
     async def delete(request: Request) -> Response:
         caller = keys.authenticate(request.headers.raw)
@@ -180,8 +194,3 @@ def message_batch_routes(
         Route(ONE + "/cancel", cancel, methods=["POST"]),
         Route(ONE + "/results", results, methods=["GET"]),
     ]
-
-
-def _base_url(request: Request) -> str:
-    """Return where the caller has found us: the SDKs follow the URL of results to the letter."""
-    return str(request.base_url).rstrip("/")

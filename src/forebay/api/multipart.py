@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from forebay.core.errors import InvalidParameter
+from forebay.core.errors import BodyTooLarge, InvalidParameter
 
 MAX_FIELD_BYTES = 64 * 1024
-# What a form may hold beside its file.
-MAX_FORM_BYTES = 32 * MAX_FIELD_BYTES
+# What is in no part: boundaries, headers, and what comes before the first and behind the last.
+MAX_FRAME_BYTES = 16 * MAX_FIELD_BYTES
+# What a form may hold beside its file: no more fields are taken than fit beside its frame.
+MAX_FORM_BYTES = 2 * MAX_FRAME_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,11 @@ Event = PartBegin | PartBytes | PartEnd
 
 
 class MultipartReader:
-    """Turns the pieces of a body into events; raises `InvalidParameter` for a broken form."""
+    """Turns the pieces of a body into events.
+
+    Raises `InvalidParameter` for a broken form, and `BodyTooLarge` for one with too much outside of
+    its parts. Whoever reads a part sees to its size.
+    """
 
     def __init__(self, content_type: str) -> None:
         kind, options = parse_options_header(content_type)
@@ -50,6 +56,7 @@ class MultipartReader:
         self._field = b""
         self._headers: dict[bytes, bytes] = {}
         self._value = b""
+        self._frame_bytes = 0
         try:
             self._parser = MultipartParser(
                 options[b"boundary"],
@@ -69,9 +76,12 @@ class MultipartReader:
         """Yield the form's events in order."""
         try:
             async for piece in pieces:
+                self._frame_bytes += len(piece)
                 self._parser.write(piece)
                 while self._events:
                     yield self._events.popleft()
+                if self._frame_bytes > MAX_FRAME_BYTES:
+                    raise BodyTooLarge(MAX_FRAME_BYTES, part="form outside of its parts")
             self._parser.finalize()
         except FormParserError as error:
             raise InvalidParameter(f"The form is not readable: {error}") from None
@@ -96,6 +106,7 @@ class MultipartReader:
         )
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._frame_bytes -= end - start
         self._events.append(PartBytes(data[start:end]))
 
     def _on_part_end(self) -> None:

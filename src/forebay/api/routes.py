@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -115,6 +116,17 @@ class StrangePaths(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raise what the router does for any other path that leads nowhere."""
         raise HTTPException(404)
+
+
+def match_to_the_end(routes: Iterable[BaseRoute]) -> None:
+    """Let these routes match whole paths only, and their `path` parameters any text.
+
+    As Starlette writes them, a line end behind the path is passed over, and one within is no text.
+    """
+    for route in routes:
+        if isinstance(route, Route):
+            pattern = route.path_regex.pattern.removesuffix("$")
+            route.path_regex = re.compile(pattern + r"\Z", re.DOTALL)
 
 
 async def answer_nobody(request: Request, _: Exception) -> Response:

@@ -15,7 +15,7 @@ import msgspec
 
 from forebay.core.errors import BodyTooLarge, InvalidJson, InvalidParameter
 from forebay.dialects.turn import JsonObject
-from forebay.dialects.wire import MAX_DEPTH, decode_object
+from forebay.dialects.wire import MAX_BRACKETS, MAX_DEPTH, TOO_MANY_BRACKETS, decode_object
 
 _QUOTE, _COMMA, _COLON, _BACKSLASH = b'",:\\'
 _OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT = b"[]{}"
@@ -43,8 +43,9 @@ class _Place(Enum):
 class ArraySplitter:
     """Takes the body `feed` by `feed`, and has the other fields at its `end`.
 
-    Raises `InvalidJson` for what can be no JSON object, `BodyTooLarge` for an element or other
-    fields past their limit, `InvalidParameter` for an array that is there twice.
+    Raises `InvalidJson` for what can be no JSON object and for an element that no body may be,
+    `BodyTooLarge` for an element or other fields past their limit, `InvalidParameter` for an array
+    that is there twice.
     """
 
     def __init__(self, name: str, *, max_element_bytes: int, max_rest_bytes: int) -> None:
@@ -69,6 +70,7 @@ class ArraySplitter:
         self._parts: list[bytes] = []
         self._size_bytes = 0
         self._levels = 0
+        self._brackets = 0
         self._count = 0
 
     @property
@@ -208,8 +210,11 @@ class ArraySplitter:
             self._levels -= 1
         else:
             self._levels += 1
+            self._brackets += 1
             if self._levels > MAX_DEPTH:
                 raise InvalidJson("The body is nested too deeply.")
+            if self._brackets > MAX_BRACKETS:
+                raise InvalidJson(f"{self._name}.{self._count}: {TOO_MANY_BRACKETS}")
 
     def _string(self, piece: bytes, at: int) -> int:
         """Return where the string that is open goes on to in this piece: its end, if it is here."""
@@ -232,7 +237,7 @@ class ArraySplitter:
     def _element(self) -> bytes:
         element = b"".join(self._parts)
         self._parts = []
-        self._size_bytes = 0
+        self._size_bytes = self._brackets = 0
         self._count += 1
         self._place = _Place.NEXT
         return element

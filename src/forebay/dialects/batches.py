@@ -12,7 +12,7 @@ import msgspec
 from forebay.core.batch_report import is_window_met
 from forebay.core.batches import Batch, is_final
 from forebay.core.clock import Instant, seconds_of
-from forebay.core.errors import InvalidParameter
+from forebay.core.errors import InvalidParameter, UnsupportedParameter
 from forebay.core.forecast import Forecast, expected_at
 from forebay.core.money import Usage, show_nanos
 from forebay.dialects.dialect import DialectName
@@ -29,7 +29,7 @@ ENDPOINTS: dict[str, DialectName] = {
 }
 
 
-class _Expiry(msgspec.Struct):
+class _Expiry(msgspec.Struct, forbid_unknown_fields=True):
     anchor: str
     seconds: Annotated[int, msgspec.Meta(ge=3600, le=2_592_000)]
 
@@ -46,8 +46,11 @@ class BatchBody(msgspec.Struct):
 
 def parse_batch(body: JsonObject) -> BatchBody:
     """Return what the body asks for; raises `RequestRejected` with the field's name."""
+    _refuse_unknown(body)
     metadata = read_metadata(body)
     shape = read(body, BatchBody)
+    if "\0" in shape.input_file_id:
+        raise InvalidParameter("The character U+0000 is not taken.", param="input_file_id")
     refuse_reserved_of_batch(metadata, window=shape.completion_window)
     if shape.endpoint not in ENDPOINTS:
         supported = ", ".join(f"'{name}'" for name in ENDPOINTS)
@@ -62,6 +65,14 @@ def parse_batch(body: JsonObject) -> BatchBody:
             param="output_expires_after.anchor",
         )
     return shape
+
+
+def _refuse_unknown(body: JsonObject) -> None:
+    for name, value in body.items():
+        # Beside a file there may be no requests, and it may be said.
+        is_no_requests = name == "requests" and value is None
+        if name not in BatchBody.__struct_fields__ and not is_no_requests:
+            raise UnsupportedParameter(name, "a batch has no such field")
 
 
 def batch_object(batch: Batch, *, currency: str, now: Instant, forecast: Forecast) -> JsonObject:

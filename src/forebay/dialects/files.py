@@ -24,6 +24,12 @@ def check_new_file(purpose: str, expires_after_s: int | None) -> None:
         )
 
 
+def check_name(name: str, *, param: str) -> None:
+    """Raise `InvalidParameter` for a name or type of a file that a database cannot keep."""
+    if "\0" in name:
+        raise InvalidParameter("The character U+0000 is not taken.", param=param)
+
+
 def check_listed_purpose(purpose: str) -> None:
     """Raise `InvalidParameter` for a purpose that no file in a list can have."""
     known = (*PURPOSES, *OUTPUT_PURPOSES)

@@ -67,6 +67,10 @@ class InlineRequests:
                 param="requests",
             )
         request = _read(f"requests[{number}]", element)
+        if "\0" in request.custom_id:
+            raise InvalidParameter(
+                "The character U+0000 is not taken.", param=f"requests[{number}].custom_id"
+            )
         return _written(_Line(request.custom_id, "POST", self.url, request.params))
 
 

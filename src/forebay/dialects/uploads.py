@@ -13,7 +13,13 @@ from forebay.core.clock import seconds_of
 from forebay.core.errors import InvalidParameter, UnsupportedParameter
 from forebay.core.files import File
 from forebay.core.uploads import Upload, UploadPart, UploadStatus
-from forebay.dialects.files import MAX_EXPIRY_S, MIN_EXPIRY_S, check_new_file, file_object
+from forebay.dialects.files import (
+    MAX_EXPIRY_S,
+    MIN_EXPIRY_S,
+    check_name,
+    check_new_file,
+    file_object,
+)
 from forebay.dialects.turn import JsonObject
 from forebay.dialects.wire import read
 
@@ -59,6 +65,8 @@ def parse_upload(body: JsonObject, *, max_bytes: int) -> UploadBody:
     _refuse_unknown(body, UploadBody.__struct_fields__)
     shape = read(body, UploadBody)
     check_new_file(shape.purpose, shape.file_expires_after_s)
+    check_name(shape.filename, param="filename")
+    check_name(shape.mime_type, param="mime_type")
     if shape.bytes > max_bytes:
         raise InvalidParameter(f"An upload has at most {max_bytes} bytes.", param="bytes")
     if _MIME_TYPE.fullmatch(shape.mime_type) is None:

@@ -27,11 +27,38 @@ encode = _encoder.encode
 MAX_DEPTH = 400
 """How deep a body may be nested: far less than what can be encoded again on any stack of ours."""
 
+MAX_BRACKETS = 500_000
+"""How many arrays and objects a body may have: each takes some microseconds and 75 to 250 bytes.
+
+So many stop the event loop for a second at most; the ten million that fit into 32 MB, for many.
+"""
+
+TOO_MANY_BRACKETS = f"The body has more than {MAX_BRACKETS} arrays and objects."
+
+_NO_MARKS = bytes(set(range(256)) - set(b'"[{'))
+_STRING = re.compile(rb'"[^"]*"?')
+
 DONE = b"data: [DONE]\n\n"
 
 
 def decode_object(body: bytes) -> JsonObject:
-    """Return the body as a JSON object; raises `InvalidJson` for anything else."""
+    """Return the body as a JSON object; raises `InvalidJson` for anything else.
+
+    That is also one with more than `MAX_BRACKETS`, or deeper than `MAX_DEPTH`.
+    """
+    if has_too_many_brackets(body):
+        raise InvalidJson(TOO_MANY_BRACKETS)
+    value = decode_kept(body)
+    if is_too_deep(value, body):
+        raise InvalidJson("The body is nested too deeply.")
+    return value
+
+
+def decode_kept(body: bytes) -> JsonObject:
+    """Return as a JSON object what is our own, or was let in before, however large it is.
+
+    Raises `InvalidJson` for anything else.
+    """
     try:
         value = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -40,15 +67,27 @@ def decode_object(body: bytes) -> JsonObject:
         raise InvalidJson("The body is nested too deeply.") from None
     if not isinstance(value, dict):
         raise InvalidJson("The body must be a JSON object.")
-    if is_too_deep(value, body):
-        raise InvalidJson("The body is nested too deeply.")
     return value
+
+
+def has_too_many_brackets(encoded: bytes) -> bool:
+    """Tell whether JSON has more than `MAX_BRACKETS` arrays and objects, before it is decoded.
+
+    Those in texts do not count. Of what is no JSON, it tells this of the part that is.
+    """
+    # Nearly every body is cleared by its length or by the count alone.
+    if len(encoded) <= MAX_BRACKETS or _openings(encoded) <= MAX_BRACKETS:
+        return False
+    marks = encoded.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _NO_MARKS)
+    # Without pairs of quotes side by side, there is a bracket between any two: few are looked at.
+    outside = _STRING.split(marks.replace(b'""', b""), maxsplit=MAX_BRACKETS + 1)
+    return sum(map(len, outside)) > MAX_BRACKETS
 
 
 def is_too_deep(value: JsonObject, encoded: bytes) -> bool:
     """Tell whether an object, which came as `encoded`, is nested deeper than `MAX_DEPTH`."""
     # Nearly every body is cleared by the count alone.
-    if encoded.count(b"{") + encoded.count(b"[") <= MAX_DEPTH:
+    if _openings(encoded) <= MAX_DEPTH:
         return False
     level: list[JsonObject | list[object]] = [value]
     for _ in range(MAX_DEPTH):
@@ -61,6 +100,10 @@ def is_too_deep(value: JsonObject, encoded: bytes) -> bool:
         if not level:
             return False
     return True
+
+
+def _openings(encoded: bytes) -> int:
+    return encoded.count(b"{") + encoded.count(b"[")
 
 
 def event(name: str, payload: object) -> bytes:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from forebay.core.clock import Clock, Instant, after
+from forebay.core.errors import ForebayError
 from forebay.store.blobs import Blobs
+from forebay.store.database import StoreFailed
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,9 @@ class Orphans:
         if self._listing is None:
             if now < self._due_at:
                 return False
+            if not await self._is_ours():
+                self._due_at = after(now, EVERY_S)
+                return False
             await self._store.blobs.tidy(before=after(now, -AGE_S))
             self._listing = self._store.blobs.listed()
         try:
@@ -50,6 +56,16 @@ class Orphans:
             self._due_at = after(now, EVERY_S)
         return self._listing is not None
 
+    async def _is_ours(self) -> bool:
+        """Tell whether the place of the blobs still has this database's mark.
+
+        Two that began with one place at the same time may both have found it theirs.
+        """
+        if await self._store.blobs.mark() == await self._store.house_marks.get("blobs"):
+            return True
+        log.error("blobs belong to another database: orphans stay")
+        return False
+
     async def _look(self, listing: AsyncIterator[tuple[str, Instant]], *, before: Instant) -> int:
         looked_at, old = 0, []
         async for blob_id, written_at in listing:
@@ -60,17 +76,51 @@ class Orphans:
                 break
         if old:
             orphans = await self._store.blob_names.unnamed(old)
-            await forget(self._store.blobs, orphans)
-            if orphans:
-                log.info("orphaned blobs deleted", extra={"count": len(orphans)})
+            if count := await discard(self._store.blobs, orphans):
+                log.info("orphaned blobs deleted", extra={"count": count})
         return looked_at
 
 
 async def forget(blobs: Blobs, blob_ids: Sequence[str]) -> None:
     """Delete these blobs, several at once; raises `StoreFailed` when one could not be."""
     for start in range(0, len(blob_ids), AT_ONCE):
-        some = blob_ids[start : start + AT_ONCE]
-        ends = await asyncio.gather(*map(blobs.delete, some), return_exceptions=True)
-        for end in ends:
-            if end is not None:
-                raise end
+        if failures := await _deleted(blobs, blob_ids[start : start + AT_ONCE]):
+            raise failures[0]
+
+
+async def discard(blobs: Blobs, blob_ids: Sequence[str]) -> int:
+    """Delete blobs that nothing names any more; returns how many are gone.
+
+    One that could not be deleted is only logged: it is an orphan, and tried again as one.
+    """
+    failures: list[BaseException] = []
+    for start in range(0, len(blob_ids), AT_ONCE):
+        failures += await _deleted(blobs, blob_ids[start : start + AT_ONCE])
+    for failure in failures:
+        if not isinstance(failure, StoreFailed):
+            raise failure
+    if failures:
+        extra = {"count": len(failures), "reason": str(failures[0])}
+        log.warning("blobs not deleted", extra=extra)
+    return len(blob_ids) - len(failures)
+
+
+@asynccontextmanager
+async def discarded_if_refused(blobs: Blobs, blob_id: str) -> AsyncIterator[None]:
+    """Delete the blob if what was to name it is refused.
+
+    After `StoreFailed` it may be named, although nobody said so: whoever sweeps orphans finds out.
+    """
+    try:
+        yield
+    except StoreFailed:
+        raise
+    except ForebayError:
+        await discard(blobs, [blob_id])
+        raise
+
+
+async def _deleted(blobs: Blobs, blob_ids: Sequence[str]) -> list[BaseException]:
+    """Delete some blobs at once; returns what the deletions failed with."""
+    ends = await asyncio.gather(*map(blobs.delete, blob_ids), return_exceptions=True)
+    return [end for end in ends if end is not None]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from forebay.core.clock import Clock, after
 from forebay.lanes.batch.remains import BatchRemains
 from forebay.lanes.control import HOUSEKEEPING, Control
-from forebay.lanes.orphans import Orphans, forget
-from forebay.lanes.wake import repeat
+from forebay.lanes.orphans import Orphans, discard
+from forebay.lanes.wake import log_failure, repeat
 from forebay.store.store import Store
 
 PAUSE_S = 60.0
@@ -55,18 +56,33 @@ class Sweeper:
         """Delete some of what is over; returns how long to wait before looking again."""
         if not self._control.holds(HOUSEKEEPING):
             return PAUSE_S
-        swept = await self._sweep_requests() + await self._sweep_files()
-        has_more = [await self._remains.step(), await self._orphans.step()]
-        return 0.0 if swept or any(has_more) else PAUSE_S
+        kinds: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
+            ("sweeping requests", self._sweep_requests),
+            ("sweeping files", self._sweep_files),
+            ("sweeping uploads", self._sweep_uploads),
+            ("sweeping what remains of batches", self._remains.step),
+            ("sweeping orphaned blobs", self._orphans.step),
+        )
+        has_more = False
+        for doing, step in kinds:
+            try:
+                has_more = bool(await step()) or has_more
+            except Exception as error:
+                # One kind that cannot be swept must not keep the others.
+                log_failure(doing, error)
+        return 0.0 if has_more else PAUSE_S
 
     async def _sweep_files(self) -> int:
         expired = await self._store.files.expired()
         for file in expired:
             _, orphans = await self._store.files.delete(file.project_id, file.id)
-            await forget(self._store.blobs, orphans)
+            await discard(self._store.blobs, orphans)
+        return len(expired)
+
+    async def _sweep_uploads(self) -> int:
         parts = await self._store.uploads.expire()
-        await forget(self._store.blobs, parts)
-        return len(expired) + len(parts)
+        await discard(self._store.blobs, parts)
+        return len(parts)
 
     async def _sweep_requests(self) -> int:
         now, keep, stored = self._clock.now(), self._keep, self._store.stored_requests

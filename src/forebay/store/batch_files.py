@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from forebay.core.batches import Batch, BatchApi
-from forebay.core.clock import Instant, after
+from forebay.core.clock import Instant
 from forebay.core.files import MESSAGE_BATCH, File
-from forebay.dialects.message_batches import RESULTS_LIFE_S
 from forebay.store.database import Tx
 from forebay.store.files import add_file
 
@@ -40,11 +39,6 @@ async def grow_batch_file(
 
 def _batch_file(batch: Batch, kind: str, file_id: str, *, now: Instant) -> File:
     is_hidden = batch.api is BatchApi.MESSAGE_BATCHES
-    expires_at = None
-    if is_hidden:
-        expires_at = after(batch.created_at, RESULTS_LIFE_S)
-    elif batch.output_expires_after_s is not None:
-        expires_at = after(now, batch.output_expires_after_s)
     return File(
         id=file_id,
         project_id=batch.project_id,
@@ -54,5 +48,5 @@ def _batch_file(batch: Batch, kind: str, file_id: str, *, now: Instant) -> File:
         sha256=None,
         blob_id=None,
         created_at=now,
-        expires_at=expires_at,
+        expires_at=None,  # until its batch has ended
     )

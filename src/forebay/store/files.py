@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from forebay.core.clock import Clock
 from forebay.core.files import File, FilePart
-from forebay.store.database import Database, Operation, Tx
+from forebay.store.database import Database, Operation, Row, Tx
 from forebay.store.records import record
+
+PARTS_A_READ = 500  # a large batch has thousands: the event loop has its turn between them
 
 
 class Files:
@@ -40,8 +42,21 @@ class Files:
 
     async def result_parts(self, batch_id: str, *, kind: str) -> list[FilePart]:
         """Return what the batch's `output` or `error` file holds: its chunks, as recorded."""
-        rows = await self._database.read("list_result_parts", batch_id=batch_id, kind=kind)
-        return [record(row, FilePart) for row in rows]
+        parts: list[FilePart] = []
+        last_id, is_over = 0, False
+        while not is_over:
+            rows = await self._database.read(
+                "list_result_parts",
+                batch_id=batch_id,
+                kind=kind,
+                after_id=last_id,
+                limit=PARTS_A_READ,
+            )
+            for row in rows:
+                parts.append(record(row, FilePart))
+                last_id = _id(row)
+            is_over = len(rows) < PARTS_A_READ
+        return parts
 
     async def page(
         self,
@@ -104,3 +119,9 @@ async def add_file(tx: Tx, file: File) -> None:
         created_at=file.created_at,
         expires_at=file.expires_at,
     )
+
+
+def _id(row: Row) -> int:
+    number = row["id"]
+    assert isinstance(number, int)
+    return number

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
 
 from forebay.core.clock import Instant
 from forebay.core.ids import NewId
@@ -122,10 +123,22 @@ class ObjectBlobs:
             return None
 
     async def keep_mark(self, mark: str) -> None:
-        """Leave a mark, unless there is one."""
-        if await self.mark() is None:
-            content = f"{mark}\n".encode()
-            await asked(obstore.put_async(self._objects, MARK, content, use_multipart=False))
+        """Leave a mark, unless there is one.
+
+        Of two that do it at once the first succeeds where the store takes conditions, and the last
+        where it does not: so whoever leaves a mark reads it again.
+        """
+        if await self.mark() is not None:
+            return
+        content = f"{mark}\n".encode()
+        try:
+            await obstore.put_async(self._objects, MARK, content, mode="create")
+        except AlreadyExistsError:
+            return
+        except (BaseError, OSError, ValueError):
+            # The store refuses conditions, or failed: the next requests tell which.
+            if await self.mark() is None:
+                await asked(obstore.put_async(self._objects, MARK, content, use_multipart=False))
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -8,8 +8,8 @@ makes the batch `finalizing`, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 
 import msgspec
 
@@ -18,10 +18,10 @@ from forebay.core.clock import Clock, Instant
 from forebay.core.errors import LeaseLost
 from forebay.core.ids import NewId
 from forebay.core.ledger import LedgerEntry
-from forebay.core.money import Usage
 from forebay.dialects.wire import encode
 from forebay.store.batch_files import grow_batch_file
 from forebay.store.batches import NewSegment
+from forebay.store.chunks import ChunkRecord, NewChunk, Results, Tally
 from forebay.store.database import Database, Row, Tx
 from forebay.store.ledger import record_entry
 from forebay.store.records import Urgency, record, urgency
@@ -41,65 +41,6 @@ class SegmentRecord(NewSegment):
     lease_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewChunk:
-    """Results of some lines: a blob of JSON lines. `line_numbers` are the segment's, from 0.
-
-    Of these, the `schema_failed` ones are answers that do not have the form that was asked for.
-    """
-
-    kind: str
-    blob_id: str
-    size_bytes: int
-    line_numbers: list[int]
-    schema_failed: list[int] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkRecord:
-    """A chunk as it is kept; its lists are JSON."""
-
-    kind: str
-    blob_id: str
-    line_count: int
-    size_bytes: int
-    line_numbers: str
-    schema_failed: str | None
-
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of the segment's lines whose results it holds, in their order there."""
-        return msgspec.json.decode(self.line_numbers, type=list[int])
-
-    @property
-    def failed_numbers(self) -> list[int]:
-        """Those of them that do not have the form that was asked for."""
-        return msgspec.json.decode(self.schema_failed or "[]", type=list[int])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """What became of the lines of one flush, and what their repeated attempts cost us."""
-
-    outcomes: Mapping[LineOutcome, int] = field(default_factory=dict)
-    retries: int = 0
-    waste: Usage = field(default_factory=Usage)
-    waste_nanos: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
-    """What one flush records: the output chunk, the error chunk, or both, and their bill."""
-
-    output: NewChunk | None = None
-    errors: NewChunk | None = None
-    usage: Usage = field(default_factory=Usage)
-    cost_nanos: int = 0
-    charge: LedgerEntry | None = None
-    tally: Tally = field(default_factory=Tally)
-    waste: LedgerEntry | None = None
-
-
 class _RecordedBefore(Exception):
     """These results are real already."""
 
@@ -112,15 +53,20 @@ class Segments:
         self._clock = clock
         self._new_id = new_id
 
-    async def peek(self, model: str) -> Urgency | None:
+    async def peek(self, model: str, *, but_not: Collection[str] = ()) -> Urgency | None:
         """Return the band rank and deadline of the segment that would be claimed next."""
-        rows = await self._database.read("peek_waiting_segment", model=model, now=self._clock.now())
+        rows = await self._database.read(
+            "peek_waiting_segment", model=model, now=self._clock.now(), but_not=_listed(but_not)
+        )
         return urgency(rows[0]) if rows else None
 
     async def claim(
-        self, model: str, *, lease_expires_at: Instant
+        self, model: str, *, lease_expires_at: Instant, but_not: Collection[str] = ()
     ) -> tuple[SegmentRecord, Batch] | None:
-        """Lease the model's most urgent waiting segment of a running batch to the caller."""
+        """Lease the model's most urgent waiting segment of a running batch to the caller.
+
+        None is of a batch, or is itself, among the ids `but_not`.
+        """
         lease_id = self._new_id("lease_")
         now = self._clock.now()
 
@@ -131,6 +77,7 @@ class Segments:
                 lease_id=lease_id,
                 lease_expires_at=lease_expires_at,
                 now=now,
+                but_not=_listed(but_not),
             )
             if not segments:
                 return None
@@ -206,7 +153,8 @@ class Segments:
     ) -> None:
         """Give a segment back, and note what its unfinished lines have cost.
 
-        A lease that was lost is nobody's any more, so nothing is said; the cost is noted even then.
+        A lease that was lost is nobody's any more, so nothing is said; the cost is noted even then,
+        and that of a batch that is gone in the ledger alone.
         """
 
         async def release(tx: Tx) -> None:
@@ -276,7 +224,7 @@ class Segments:
         """
         output, errors, tally = results.output, results.errors, results.tally
         fresh = {kind: self._new_id("file-") for kind in ("output", "error")}
-        (counted,) = await tx.run(
+        rows = await tx.run(
             "count_results",
             id=batch.id,
             now=now,
@@ -292,9 +240,16 @@ class Segments:
             **{outcome.value: tally.outcomes.get(outcome, 0) for outcome in UNUSUAL_OUTCOMES},
             **asdict(results.usage),
         )
+        if not rows:
+            return False  # deleted meanwhile, as batches are that have ended
+        (counted,) = rows
         for chunk in (output, errors):
             if chunk is not None:
                 file_id = str(counted[f"{chunk.kind}_file_id"])
                 is_new = file_id == fresh[chunk.kind]
                 await grow_batch_file(tx, batch, file_id, chunk, is_new=is_new, now=now)
         return counted["status"] == BatchStatus.FINALIZING.value
+
+
+def _listed(ids: Collection[str]) -> str:
+    return encode(list(ids)).decode()

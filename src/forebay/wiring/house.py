@@ -124,6 +124,7 @@ class House:
                 max_batch_file_bytes=self._settings.max_batch_file_bytes,
                 max_message_batch_bytes=self._settings.max_message_batch_bytes,
                 body_timeout_s=self._settings.body_timeout_s,
+                public_url=self._settings.public_url,
             )
         )
 

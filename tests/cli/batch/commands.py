@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from forebay.settings import PREFIX
 from tests.server_process import FOREBAY, clean_environment
 
 KEY = "sk-a-key-of-tests"
+
+Words = tuple[str | Path, ...]
 
 
 def batch(*words: str | Path, environ: Mapping[str, str] = {}) -> Result:
@@ -56,3 +59,14 @@ def killed(process: subprocess.Popen[str]) -> None:
     """Kill a command as a power cut would."""
     process.kill()
     process.communicate()
+
+
+def answers(folder: Path) -> list[str]:
+    """Return the answers in the output of a run there."""
+    with (folder / "out.csv").open() as file:
+        return [row["answer"] for row in csv.DictReader(file)]
+
+
+def left(folder: Path) -> set[str]:
+    """Return the files that are there beside input and output."""
+    return {path.name for path in folder.iterdir()} - {"in.csv", "out.csv"}

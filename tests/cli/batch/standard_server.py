@@ -36,7 +36,9 @@ class StandardServer:
         self.takes_ranges = True
         self.max_form_bytes = 10_000_000
         self.passing: list[tuple[int, dict[str, str]]] = []
+        self.refusing: dict[str, int] = {}
         self.cut_at: int | None = None
+        self.announced_too_much = 0
         self.held: str | None = None
         self.held_number = 1
         self.is_reached = threading.Event()
@@ -105,6 +107,9 @@ class _Exchange(BaseHTTPRequestHandler):
         if seen.passing:
             status, headers = seen.passing.pop(0)
             self._send(b"{}", status=status, headers=headers)
+            return
+        if call in seen.refusing:
+            self._send(b'{"error": {"message": "Not so."}}', status=seen.refusing[call])
             return
         answer = None if path.endswith("/content") else self._answer(path, body)
         if seen.held == call and seen.calls[call] == seen.held_number:
@@ -207,7 +212,8 @@ class _Exchange(BaseHTTPRequestHandler):
             if start >= len(content):
                 self._send(b"", status=416, headers={"Content-Range": f"bytes */{len(content)}"})
                 return
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            size = len(content) + seen.announced_too_much
+            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
         cut, seen.cut_at = seen.cut_at, None
         self._send(content[start:], status=206 if headers else 200, headers=headers, cut_at=cut)
 

@@ -41,6 +41,35 @@ def test_an_option_wins_over_our_variables_and_those_over_openais() -> None:
     assert found(ServerWish(api_key="k", environ=theirs)) == ("http://theirs:1/v1", "k")
 
 
+@pytest.mark.parametrize(
+    ("url", "environ", "key"),
+    [
+        (None, {"OPENAI_BASE_URL": "http://t:1", "FOREBAY_API_KEY": "ours"}, None),
+        (None, {"FOREBAY_BASE_URL": "http://o:1", "OPENAI_API_KEY": "theirs"}, None),
+        ("http://t:1/v1", {"OPENAI_BASE_URL": "http://t:1", "FOREBAY_API_KEY": "ours"}, None),
+        ("https://api.openai.com", {"FOREBAY_API_KEY": "ours"}, None),
+        ("https://api.openai.com", {**ENVIRON, "OPENAI_BASE_URL": ""}, "their key"),
+        ("http://theirs:1", ENVIRON, "their key"),
+        ("http://ours:1/v1", ENVIRON, "our key"),
+        ("http://theirs:2", ENVIRON, "our key"),
+        ("http://other", {"OPENAI_API_KEY": "theirs"}, "theirs"),
+    ],
+)
+def test_a_key_of_the_environment_goes_to_no_host_that_the_other_service_has(
+    url: str | None, environ: dict[str, str], key: str | None
+) -> None:
+    server = named_server(ServerWish(base_url=url, environ=environ))
+
+    assert server is not None
+    assert server.key == key
+
+
+def test_a_key_that_is_given_goes_wherever_it_is_sent() -> None:
+    wish = ServerWish(api_key="k", environ={"OPENAI_BASE_URL": "http://t:1"})
+
+    assert found(wish) == ("http://t:1/v1", "k")
+
+
 def test_an_option_about_the_data_directory_wins_over_the_environment() -> None:
     assert found(ServerWish(data_dir=Path("data"), environ=ENVIRON)) is None
     assert found(ServerWish()) is None
@@ -63,7 +92,10 @@ def test_a_base_url_ends_in_its_version(text: str, url: str | None) -> None:
     assert str(base_url(text)) == (url or text)
 
 
-@pytest.mark.parametrize("text", ["h:1", "ftp://h", "http://user:secret@h", "http://h?key=secret"])
+@pytest.mark.parametrize(
+    "text",
+    ["h:1", "ftp://h", "http://user:secret@h", "http://h?key=secret", "http://h\nsecret"],
+)
 def test_what_is_no_base_url_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(AddressWrong) as caught:
         base_url(text)

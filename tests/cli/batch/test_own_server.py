@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.batch.commands import batch, begun, heard, killed
+from tests.cli.batch.commands import Words, answers, batch, begun, heard, killed
 from tests.clients.scripted_engine import ScriptedEngine, scripted_engine
 from tests.server_process import ServerProcess, has_ended, processes_naming
 
@@ -17,8 +16,6 @@ pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc"),
 ]
-
-Words = tuple[str | Path, ...]
 
 
 @pytest.fixture
@@ -39,11 +36,6 @@ def words(tmp_path: Path, data_dir: Path, engine: ScriptedEngine) -> Words:
     table.write_text("animal\notter\nwait\n")
     prompts = ("--prompt", "{animal}", "--data-dir", data_dir, "--engine", engine.url)
     return ("run", table, "-o", tmp_path / "out.csv", *prompts)
-
-
-def answers(folder: Path) -> list[str]:
-    with (folder / "out.csv").open() as file:
-        return [row["answer"] for row in csv.DictReader(file)]
 
 
 BOTH = ["You said: otter", "You said: wait"]
@@ -74,7 +66,9 @@ def test_a_run_that_is_ended_leaves_no_process_and_goes_on_with_the_same_batch(
     ending: signal.Signals,
     status: int,
 ) -> None:
-    process = begun(*words)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process = begun(*words, environ={"TMPDIR": str(temporary)})
     batch_id = heard(process, "batch_").split("batch_")[1].split()[0]
     heard(process, "1/2")
     servers = processes_naming(str(data_dir))
@@ -84,6 +78,7 @@ def test_a_run_that_is_ended_leaves_no_process_and_goes_on_with_the_same_batch(
 
     assert process.returncode == status
     assert all(has_ended(pid, within_s=30) for pid in servers)
+    assert list(temporary.iterdir()) == []
     if ending is not signal.SIGKILL:
         assert f"Interrupted; batch_{batch_id} is kept in {data_dir}" in said
     engine.gate.set()
@@ -117,17 +112,21 @@ def test_the_server_that_holds_the_directory_is_used_and_goes_on(
 
 
 def test_a_batch_that_was_kept_can_be_looked_at_and_cancelled_afterwards(
-    words: Words, data_dir: Path
+    words: Words, tmp_path: Path, data_dir: Path, engine: ScriptedEngine
 ) -> None:
+    # Without an engine, the server would fetch a model.
+    config = tmp_path / "forebay.toml"
+    config.write_text(f'engines = ["{engine.url}"]\n')
     process = begun(*words)
     batch_id = "batch_" + heard(process, "batch_").split("batch_")[1].split()[0]
     killed(process)
 
-    done = batch("cancel", batch_id, "--data-dir", data_dir)
+    done = batch("cancel", batch_id, "--data-dir", data_dir, "--config", config)
 
     assert done.exit_code == 0, done.stderr
     assert f"{batch_id} is cancel" in done.stderr
-    assert processes_naming(str(data_dir)) == []
+    # It may have been heard by the server of the killed command, which is about to end.
+    assert all(has_ended(pid, within_s=30) for pid in processes_naming(str(data_dir)))
 
 
 def test_nothing_is_submitted_where_no_server_would_run_it(words: Words, data_dir: Path) -> None:

@@ -79,8 +79,8 @@ async def write(
         parts.append(None if lines is None else part)
     options = {"prompt": "x", **options} if options.pop("is_made", True) else options
     found = read_input(source, LineOptions(**options), Terms("24h", {}))
-    target = target_at(str(source.with_name(name)), scratch=source.parent)
-    return await write_output(found, Harvested(parts[0], parts[1]), target, DISPLAY)
+    with target_at(str(source.with_name(name))) as target:
+        return await write_output(found, Harvested(parts[0], parts[1]), target, DISPLAY)
 
 
 @pytest.fixture
@@ -234,12 +234,19 @@ async def test_an_input_that_was_changed_meanwhile_is_not_joined(table: Path) ->
     part.write_bytes(result("row-1", "1"))
     found = read_input(table, LineOptions(prompt="x"), Terms("24h", {}))
     os.utime(table, (0, 0))
-    target = target_at(str(table.with_name("out.csv")), scratch=table.parent)
 
-    with pytest.raises(InputWrong, match="was changed"):
-        await write_output(found, Harvested(part, None), target, DISPLAY)
-    assert part.exists()
-    assert not target.path.exists()
+    with target_at(str(table.with_name("out.csv"))) as target:
+        with pytest.raises(InputWrong, match="was changed"):
+            await write_output(found, Harvested(part, None), target, DISPLAY)
+        assert part.exists()
+        assert not target.path.exists()
+
+
+async def test_a_result_that_a_server_cannot_name_any_more_is_missing(table: Path) -> None:
+    unnamed = b'{"custom_id":null,"response":null,"error":{"code":"batch_cancelled"}}\n'
+    await write(table, "out.csv", [result("row-1", "1"), unnamed])
+    answers = [row["answer"] for row in rows(table.with_name("out.csv"))]
+    assert (answers[0], set(answers[1:])) == ("1", {""})
 
 
 async def test_results_that_are_none_are_named_with_their_line(table: Path) -> None:

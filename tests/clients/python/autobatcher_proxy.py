@@ -49,7 +49,7 @@ def _used(mode: str) -> JsonObject:
         "streamed": "".join(pieces),
         "response": response.output_text,
         "vectors": [each.embedding for each in embedded.data],
-        "batches": Counter(e["endpoint"] for e in events if e["event"] == "batch_completed"),
+        "batches": Counter(e["endpoint"] for e in events if e["event"] == "batch_submitted"),
     }
 
 

@@ -28,11 +28,12 @@ ASKED: dict[str, JsonObject] = {
 
 
 def completed() -> JsonObject:
-    """Run a file of which one request is refused when its turn comes."""
+    """Run a file of which one request is refused when its turn comes, and that one again."""
     client = connected()
     rows = _row("good", "hello") + _row("bad", "hello", temperature="hot")
     batch = _ended(client, _submitted(client, rows, metadata={"a": "1"}))
     good, bad = _results(client, batch.output_file_id), _results(client, batch.error_file_id)
+    again = _ended(client, client.post(f"/batches/{batch.id}/retry", cast_to=Batch, body={}))
     assert batch.request_counts is not None and batch.usage is not None
     assert batch.in_progress_at and batch.finalizing_at and batch.completed_at
     return {
@@ -48,6 +49,7 @@ def completed() -> JsonObject:
         "texts": {name: _text(CHAT, row) for name, row in good.items()},
         "refused": {name: _refusal(row) for name, row in bad.items()},
         "cancelling": _conflict(client, batch),
+        "again": list(_results(client, again.error_file_id)),
     }
 
 
@@ -99,12 +101,14 @@ def cancelled() -> JsonObject:
         batch = client.batches.retrieve(batch.id)
     output = batch.output_file_id
     first, rest = _partial(client, output, 0), _partial(client, output, 1)
+    one = client.get(f"/batches/{batch.id}/results/done", cast_to=object)
     asked = client.batches.cancel(batch.id)
     batch = _ended(client, batch)
     assert batch.cancelling_at and batch.cancelled_at
     return {
         "while_it_runs": first,
         "after_that": rest,
+        "one": _text(CHAT, one),
         "asked": asked.status in ("cancelling", "cancelled"),
         "status": batch.status,
         "at_the_end": _partial(client, output, 0),

@@ -30,6 +30,18 @@ async def begin(
     **others: Any,
 ) -> Batch:
     """Begin a batch of these lines, in this order, in segments of so many lines."""
+    texts = [encode_line(line) for line in lines]
+    return await begin_texts(house, *texts, window=window, segment_lines=segment_lines, **others)
+
+
+async def begin_texts(
+    house: House,
+    *texts: bytes,
+    window: str = "24h",
+    segment_lines: int = 256,
+    **others: Any,
+) -> Batch:
+    """Begin a batch of lines that are written already, be it badly; an empty one is lost."""
     now, allowed = house.clock.now(), WINDOWS[window]
     times = {
         "created_at": now,
@@ -39,7 +51,6 @@ async def begin(
     values = {"completion_window": window, "band_rank": BAND_RANK[allowed.band]} | times | others
     new = new_batch(house.new_id("batch_"), **values)
     await house.store.batches.create(new)
-    texts = [encode_line(line) for line in lines]
     blob = await house.store.blobs.put(b"".join(texts))
     segments: list[NewSegment] = []
     offset_bytes = 0

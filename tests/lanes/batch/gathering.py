@@ -8,7 +8,7 @@ from forebay.core.batches import LineOutcome
 from forebay.core.money import Usage
 from forebay.lanes.batch.results import LineResult, ResultBuffer
 from forebay.lanes.batch.room import Room
-from forebay.store.segments import ChunkRecord
+from forebay.store.chunks import ChunkRecord
 from forebay.store.store import Store
 from tests.lanes.busy_store import BusyBlobs, BusySegments
 

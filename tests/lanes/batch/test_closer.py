@@ -227,6 +227,29 @@ async def test_results_are_kept_as_long_as_their_batch_says(house: House) -> Non
     assert await kept_until(house, output_expires_after_s=3600) == after(began_at, 60 + 3600)
 
 
+async def test_results_are_not_kept_for_less_than_the_run_of_their_batch(house: House) -> None:
+    gate = Gate()
+    house.engine.by_prompt["slow"] = [gate, *says("late")]
+    begun = await begin(house, chat("fast"), chat("slow"), output_expires_after_s=3600)
+    async with loops(house):
+        await recorded(house, begun.id, 1)
+        house.clock.move(7200)
+        assert await house.store.files.expired() == []
+        gate.open()
+        batch = await ended(house, begun.id)
+    assert set(await results(house, batch.output_file_id)) == {"fast", "slow"}
+    file = await house.store.files.get(DEFAULT_PROJECT, str(batch.output_file_id))
+    assert file is not None and file.expires_at == after(house.clock.now(), 3600)
+
+
+async def test_results_of_a_message_batch_that_ran_for_months_are_kept_to_its_end(
+    house: House,
+) -> None:
+    began_at = house.clock.now()
+    month = {"api": BatchApi.MESSAGE_BATCHES, "created_at": after(began_at, -30 * DAY_S)}
+    assert await kept_until(house, **month) == after(began_at, 60)
+
+
 async def test_results_of_a_message_batch_are_kept_from_its_creation_on(house: House) -> None:
     began_at = house.clock.now()
     until_at = await kept_until(house, api=BatchApi.MESSAGE_BATCHES)

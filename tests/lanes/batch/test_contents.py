@@ -12,7 +12,7 @@ from forebay.core.files import File
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.lanes.batch.contents import Content, Contents
 from forebay.store.blobs import BlobMissing, Extent
-from forebay.store.segments import NewChunk
+from forebay.store.chunks import NewChunk
 from forebay.store.store import Store
 from tests.store.makers import (
     LEASED_UNTIL,

@@ -55,6 +55,7 @@ def error_of(text: bytes, *, endpoint: str = CHAT) -> tuple[str, str | None]:
         (BODY, b',"body":"{}"', "invalid_type", "body"),
         (b'"a"', b'""', "invalid_value", "custom_id"),
         (b'"a"', b'"' + b"a" * 513 + b'"', "invalid_value", "custom_id"),
+        (b'"a"', b'"a\\u0000"', "invalid_value", "custom_id"),
         (b"POST", b"GET", "invalid_method", "method"),
         (b"/v1/chat/completions", b"/v1/messages", "invalid_url", "url"),
         (b'"tiny"', b'"tiny","stream":true', "streaming_unsupported", "body.stream"),

@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 
 from forebay.core.batches import Batch, BatchApi
-from forebay.core.clock import after
 from forebay.core.files import MESSAGE_BATCH
 from forebay.core.projects import DEFAULT_PROJECT
 from forebay.lanes.batch.remains import EVERY_S, STEP, BatchRemains
 from forebay.store.batches import NewSegment
 from forebay.store.blobs import Extent
-from forebay.store.database import Database, StoreFailed
+from forebay.store.database import Database
 from forebay.store.remains import Remains
 from forebay.store.store import Store
-from tests.fakes import START, ManualClock
+from tests.fakes import ManualClock
 from tests.lanes.busy_store import BusyBlobs
+from tests.lanes.stuck_blobs import StuckBlobs
 from tests.store.makers import LEASED_UNTIL, batch_of, chunk, new_batch, new_file, results
 
 DAY_S = 86_400.0
@@ -173,14 +173,11 @@ async def test_a_batch_that_was_cleared_can_still_be_deleted(
     assert await database.read("get_batch_status", id="batch_1") == []
 
 
-async def test_the_results_of_a_message_batch_go_29_days_after_its_creation(
-    store: Store, clock: ManualClock
-) -> None:
-    clock.move(DAY_S / 2)
+async def test_the_results_of_a_message_batch_are_in_a_hidden_file(store: Store) -> None:
     batch = await ended(store, api=BatchApi.MESSAGE_BATCHES)
     file = await store.files.get(DEFAULT_PROJECT, str(batch.output_file_id))
     assert file is not None
-    assert (file.purpose, file.expires_at) == (MESSAGE_BATCH, after(START, 29 * DAY_S))
+    assert (file.purpose, file.is_hidden) == (MESSAGE_BATCH, True)
 
 
 @pytest.mark.parametrize("blobs_kind", ["local"])
@@ -231,6 +228,10 @@ class DyingRemains(Remains):
         self._life.pass_by()
 
 
+class ServerDied(Exception):
+    """Ends a server."""
+
+
 class Life:
     """How many changes a server makes before it dies."""
 
@@ -240,7 +241,7 @@ class Life:
     def pass_by(self) -> None:
         self.left -= 1
         if self.left == 0:
-            raise StoreFailed("the server died")
+            raise ServerDied
 
 
 @pytest.mark.parametrize("blobs_kind", ["local"])
@@ -254,8 +255,31 @@ async def test_a_deletion_that_was_cut_short_anywhere_is_begun_again(
     dying = replace(
         store, blobs=DyingBlobs(life, store), remains=DyingRemains(life, database, clock)
     )
-    with pytest.raises(StoreFailed):
+    with pytest.raises(ServerDied):
         await look(dying, clock)
     await look(store, clock)
     assert await contents(store) == {"batch_1 input"}
     assert await database.read("get_batch_status", id="batch_1") == []
+
+
+async def test_what_cannot_be_deleted_holds_up_no_other_batch(
+    store: Store, clock: ManualClock
+) -> None:
+    for id in ("batch_1", "batch_2"):
+        batch = await ended(store, id)
+        for file_id in (batch.output_file_id, batch.error_file_id):
+            await delete_file(store, file_id)
+    stuck = StuckBlobs(store.blobs)
+    [chunk, _] = await store.segments.chunks("batch_1", kind="output")
+    stuck.stuck = {chunk.blob_id}
+    remains = BatchRemains(replace(store, blobs=stuck), clock=clock)
+    while await remains.step():
+        pass
+    assert "batch_1 output" in await contents(store)
+    inputs = {"batch_1 input", "batch_2 input"}
+    assert {content for content in await contents(store) if "batch_2" in content} < inputs
+    stuck.stuck = set()
+    clock.move(EVERY_S)
+    while await remains.step():
+        pass
+    assert await contents(store) == inputs

@@ -142,19 +142,6 @@ async def test_results_that_a_busy_disk_refuses_are_recorded_later_and_run_once(
     assert (await house.charges())[1] == 2 * DAY_NANOS
 
 
-async def test_a_segment_that_cannot_be_read_for_a_moment_is_run_later(
-    store: Store, clock: ManualClock, new_id: CountingIds, engine: ScriptedEngine
-) -> None:
-    blobs = BusyBlobs(store.blobs)
-    house = House(replace(store, blobs=blobs), clock, new_id, engine)
-    blobs.refused_gets = 2
-    batch_id = await submit(house, line("a"))
-    async with loops(house), running(house.webhooks.run):
-        batch = await ended(house, batch_id)
-    assert (batch.status, batch.completed_count) == (BatchStatus.COMPLETED, 1)
-    assert blobs.refused_gets == 0
-
-
 @pytest.mark.parametrize(
     ("ran_s", "expected_s"), [(0, 1), (99, 1), (300, 3), (1500, 15), (86_400, 15)]
 )

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import msgspec
 
 from forebay.cli.batch.answers import MISSING, Answer, read_answer
-from forebay.cli.batch.endings import ServerTrouble
+from forebay.cli.batch.endings import DiskTrouble, ServerTrouble
 
 GROUP = 1000
 CACHE_KIB = 32 * 1024
@@ -35,7 +35,7 @@ class ResultsBroken(ServerTrouble):
 
 
 class _Named(msgspec.Struct):
-    custom_id: str
+    custom_id: str | None  # None of a request that a server has lost: it is missing then
 
 
 _read_name = msgspec.json.Decoder(_Named).decode
@@ -67,7 +67,10 @@ class AnswerIndex:
         self._path.unlink(missing_ok=True)
 
     def filled(self) -> Iterator[int]:
-        """Read all files, yielding the number of results after each group of them."""
+        """Read all files, yielding the number of results after each group of them.
+
+        Raises `ResultsBroken`, or `DiskTrouble` when there is no room for the index.
+        """
         count = 0
         for number in range(len(self._files)):
             group: list[tuple[str, int, int, int]] = []
@@ -92,9 +95,15 @@ class AnswerIndex:
         return read_answer(self._files[part].read(size))
 
     def _add(self, group: list[tuple[str, int, int, int]]) -> int:
-        self._connection.execute("BEGIN")
-        self._connection.executemany("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?)", group)
-        self._connection.execute("COMMIT")
+        try:
+            self._connection.execute("BEGIN")
+            self._connection.executemany("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?)", group)
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise DiskTrouble(
+                f"{self._path}: {error}; make room and run the same command again: "
+                "what has come is kept"
+            ) from None
         return len(group)
 
     def _lines(self, number: int) -> Iterator[tuple[str, int, int]]:
@@ -102,10 +111,12 @@ class AnswerIndex:
         for count, line in enumerate(self._files[number], start=1):
             if line.strip():
                 try:
-                    yield _read_name(line).custom_id, offset, len(line)
+                    custom_id = _read_name(line).custom_id
                 except (msgspec.MsgspecError, UnicodeDecodeError):
                     raise ResultsBroken(
                         f"line {count} of {self._parts[number]} is no result; "
                         "delete that file, and run again to fetch it anew"
                     ) from None
+                if custom_id is not None:
+                    yield custom_id, offset, len(line)
             offset += len(line)

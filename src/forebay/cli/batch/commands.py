@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from forebay.cli.batch import flags, looks
 from forebay.cli.batch.batch_input import LineOptions, read_input
 from forebay.cli.batch.calls import Calls, calls_to
+from forebay.cli.batch.conclusion import Work, conclude
 from forebay.cli.batch.display import Display
-from forebay.cli.batch.endings import ExitStatus, status_of
-from forebay.cli.batch.interruption import Interrupted, interruptible
+from forebay.cli.batch.endings import ExitStatus
 from forebay.cli.batch.reaching import reached
 from forebay.cli.batch.run import Run
 from forebay.cli.batch.run import run as run_batch
-from forebay.cli.batch.target import OutputWrong, target_at
+from forebay.cli.batch.scratch import scratch_folder
+from forebay.cli.batch.serving import served
+from forebay.cli.batch.target import target_at
 from forebay.cli.batch.wishes import ServerWish
 from forebay.cli.options import Config, DataDir
-from forebay.core.errors import ForebayError
 
 app = typer.Typer(help="Run a file of requests, or a table and a prompt.", no_args_is_help=True)
 
@@ -66,16 +63,17 @@ def run(
     )
     wish = _wish(base_url, api_key, data_dir, config, engine)
 
-    async def work(display: Display, scratch: Path) -> ExitStatus:
+    async def work(display: Display) -> ExitStatus:
         terms = flags.terms_of(window, metadata)
-        target = target_at(output, scratch=scratch)
-        if target.path == input_file.absolute():
-            raise OutputWrong("the output would overwrite the input")
-        given = read_input(input_file, options, terms)
-        wanted = Run(given=given, target=target, terms=terms, wish=wish)
-        return await run_batch(wanted, display, is_anew=restart)
+        with target_at(output) as target:
+            for read in (input_file, schema):
+                if read is not None:
+                    target.refuse_reading(read)
+            given = read_input(input_file, options, terms)
+            wanted = Run(given=given, target=target, terms=terms, wish=wish)
+            return await run_batch(wanted, display, is_anew=restart)
 
-    _conclude(work)
+    conclude(work)
 
 
 @app.command()
@@ -109,14 +107,18 @@ def submit(
     )
     wish = _wish(base_url, api_key, data_dir, config)
 
-    async def work(display: Display, scratch: Path) -> ExitStatus:
+    async def work(display: Display) -> ExitStatus:
         terms = flags.terms_of(window, metadata)
         given = read_input(input_file, options, terms)
-        async with _calls(wish, display, may_start=False) as calls:
-            lines = scratch / "lines.jsonl"
-            return await looks.submit(calls, given, terms, display, scratch=lines)
+        async with (
+            reached(wish, display.console, may_start=False) as server,
+            calls_to(server) as calls,
+        ):
+            with scratch_folder() as folder:
+                lines = folder / "lines.jsonl"
+                return await looks.submit(calls, given, terms, display, scratch=lines)
 
-    _conclude(work)
+    conclude(work)
 
 
 @app.command()
@@ -130,7 +132,7 @@ def watch(
 ) -> None:
     """Show a batch as it goes on, until it has ended."""
     wish = _wish(base_url, api_key, data_dir, config, engine)
-    _conclude(_with_calls(wish, lambda calls, display: looks.watch(calls, batch_id, display)))
+    conclude(_with_calls(wish, lambda calls, display: looks.watch(calls, batch_id, display)))
 
 
 @app.command()
@@ -145,12 +147,15 @@ def results(
     """Fetch the result lines of a batch; what an interrupted fetch has brought is kept."""
     wish = _wish(base_url, api_key, data_dir, config)
 
-    async def work(display: Display, scratch: Path) -> ExitStatus:
-        target = target_at(output, scratch=scratch)
-        async with _calls(wish, display) as calls:
-            return await looks.results(calls, batch_id, target, display)
+    async def work(display: Display) -> ExitStatus:
+        with target_at(output) as target:
+            return await served(
+                wish,
+                display.console,
+                lambda calls: looks.results(calls, batch_id, target, display),
+            )
 
-    _conclude(work)
+    conclude(work)
 
 
 @app.command()
@@ -163,7 +168,7 @@ def cancel(
 ) -> None:
     """Cancel a batch; what is done stays in its results."""
     wish = _wish(base_url, api_key, data_dir, config)
-    _conclude(_with_calls(wish, lambda calls, display: looks.cancel(calls, batch_id, display)))
+    conclude(_with_calls(wish, lambda calls, display: looks.cancel(calls, batch_id, display)))
 
 
 @app.command("list")
@@ -176,7 +181,7 @@ def list_batches(
 ) -> None:
     """List batches, the newest first."""
     wish = _wish(base_url, api_key, data_dir, config)
-    _conclude(_with_calls(wish, lambda calls, _: looks.list_batches(calls, limit=limit)))
+    conclude(_with_calls(wish, lambda calls, _: looks.list_batches(calls, limit=limit)))
 
 
 @app.command()
@@ -189,10 +194,7 @@ def report(
 ) -> None:
     """Show what a batch came to: lines, tokens, cost, time."""
     wish = _wish(base_url, api_key, data_dir, config)
-    _conclude(_with_calls(wish, lambda calls, _: looks.report(calls, batch_id)))
-
-
-Work = Callable[[Display, Path], Coroutine[None, None, ExitStatus]]
+    conclude(_with_calls(wish, lambda calls, _: looks.report(calls, batch_id)))
 
 
 def _wish(
@@ -212,43 +214,8 @@ def _wish(
     )
 
 
-@asynccontextmanager
-async def _calls(
-    wish: ServerWish, display: Display, *, may_start: bool = True
-) -> AsyncIterator[Calls]:
-    async with (
-        reached(wish, display.console, may_start=may_start) as server,
-        calls_to(server) as calls,
-    ):
-        yield calls
-
-
 def _with_calls(wish: ServerWish, look: Callable[[Calls, Display], Awaitable[ExitStatus]]) -> Work:
-    async def work(display: Display, _: Path) -> ExitStatus:
-        async with _calls(wish, display) as calls:
-            return await look(calls, display)
+    async def work(display: Display) -> ExitStatus:
+        return await served(wish, display.console, lambda calls: look(calls, display))
 
     return work
-
-
-def _conclude(work: Work) -> None:
-    """Do the work and end the process with its status; a known error is one line."""
-    console = Console(stderr=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix="forebay-batch-") as folder:
-            status = asyncio.run(interruptible(work(Display(console), Path(folder))))
-    except Interrupted as interrupted:
-        raise typer.Exit(interrupted.status) from None
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _say(console, f"{error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
-        raise typer.Exit(ExitStatus.TROUBLE) from None
-    except ForebayError as error:
-        _say(console, str(error))
-        raise typer.Exit(status_of(error)) from None
-    raise typer.Exit(status)
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(f"forebay: {text}", highlight=False, markup=False, soft_wrap=True)

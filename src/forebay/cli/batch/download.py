@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from glob import escape
+from io import FileIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,13 +25,19 @@ MAX_REFUSAL_BYTES = 64 * 1024
 PREFIX = ".forebay-batch."
 SUFFIX = ".part"
 
-_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
 class NotTheSameFile(ServerTrouble):
     """What was fetched before is no part of what the server has now."""
 
     code = "not_the_same_file"
+
+
+class NotWhole(ServerTrouble):
+    """What was fetched has another size than the one that was announced for it."""
+
+    code = "not_whole"
 
 
 def part_of(output: Path, file_id: str) -> Path:
@@ -47,7 +54,8 @@ def forget_parts(output: Path) -> None:
 async def fetch(calls: Calls, file_id: str, part: Path) -> bool:
     """Append what the file has beyond the part; returns False if all of it was sent for that.
 
-    Raises `ServerAnswered`, `ServerGone`, or `NotTheSameFile`; what has come by then is kept.
+    Raises `ServerAnswered`, `ServerGone`, `NotTheSameFile`, `NotWhole`, or `OSError` for the disk;
+    what has come by then is kept.
     """
     tries = 0
     path = f"/files/{quote(file_id, safe='')}/content"
@@ -77,7 +85,7 @@ async def _append(response: aiohttp.ClientResponse, part: Path, *, start: int) -
     """Append an answer's bytes; without ranges, all were sent and the first are passed over."""
     found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if response.status == 416:
-        if found is not None and found[2] not in ("*", str(start)):
+        if found is not None and found[3] not in ("*", str(start)):
             raise _not_the_same(part)
         return True
     skipped = start if response.status == 200 else 0
@@ -86,11 +94,35 @@ async def _append(response: aiohttp.ClientResponse, part: Path, *, start: int) -
     # Unbuffered: what has come is kept whatever ends the command.
     with part.open("ab", buffering=0) as file:
         async for piece in response.content.iter_chunked(PIECE_BYTES):
-            file.write(piece[skipped:])
+            _keep(file, piece[skipped:], part)
             skipped = max(0, skipped - len(piece))
     if skipped:
         raise _not_the_same(part)
+    announced, size = _announced(response, found), _size(part)
+    if announced not in (None, size):
+        raise NotWhole(
+            f"{part} has {size} bytes, and the server announced {announced}; run the same "
+            "command again"
+        )
     return response.status == 206 or start == 0
+
+
+def _keep(file: FileIO, piece: bytes, part: Path) -> None:
+    rest = memoryview(piece)
+    try:
+        while rest:
+            # A disk that becomes full takes the first bytes, and tells of it at the next ones.
+            rest = rest[file.write(rest) :]
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(part)) from None
+
+
+def _announced(response: aiohttp.ClientResponse, found: re.Match[str] | None) -> int | None:
+    """Return how large the part is to be after this answer, where its head tells."""
+    if response.status == 206:
+        return None if found is None else int(found[2]) + 1
+    # The length of an encoded body is not that of the file.
+    return None if "Content-Encoding" in response.headers else response.content_length
 
 
 def _not_the_same(part: Path) -> NotTheSameFile:

@@ -8,7 +8,7 @@ from forebay.cli.batch.calls import Calls
 from forebay.cli.batch.shapes import BatchView
 from forebay.cli.batch.submission import path_of
 
-NEAR_S = (0.2, 1.0)
+NEAR_S = (0.05, 1.0)
 FAR_S = (1.0, 5.0)
 """The first and the longest time between two looks: at this machine's server, and at others."""
 

@@ -14,7 +14,7 @@ from yarl import URL
 
 from forebay.cli.batch.endings import CommandRefused
 from forebay.cli.batch.own_server import own_server
-from forebay.cli.batch.server import Server
+from forebay.cli.batch.server import Server, key_of
 from forebay.cli.batch.wishes import ServerWish
 from forebay.cli.options import ADDRESS_FILE, load
 from forebay.cli.weights import embedded_weights
@@ -75,15 +75,20 @@ def _flags(settings: Settings, wish: ServerWish) -> list[str]:
 
 
 def _server(settings: Settings, wish: ServerWish, address: str, *, goes_on: bool) -> Server:
-    key = wish.api_key or _text(settings.folder / KEY_FILE) or settings.api_key
-    if key is None:
+    places = {
+        "--api-key": wish.api_key,
+        str(settings.folder / KEY_FILE): _text(settings.folder / KEY_FILE),
+        "the settings": settings.api_key,
+    }
+    found = next(((source, key) for source, key in places.items() if key), None)
+    if found is None:
         raise NoServer(
             f"{settings.folder} holds no key for its server; give one by --api-key, "
             "or make one with `forebay keys create`"
         )
     return Server(
         url=URL(address) / "v1",
-        key=key,
+        key=key_of(found[1], source=found[0]),
         place=str(settings.folder.absolute()),
         goes_on=goes_on,
         is_local=True,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from forebay.cli.batch.batch_input import BatchInput, Terms
 from forebay.cli.batch.calls import Calls
@@ -22,13 +21,23 @@ from forebay.cli.batch.shapes import BatchList, BatchView
 from forebay.cli.batch.submission import BATCHES, chosen_model, created, path_of, sent
 from forebay.cli.batch.summary import (
     amount_text,
-    batch_table,
+    batch_pairs,
     problem_lines,
-    report_table,
+    report_pairs,
     summary_lines,
 )
+from forebay.cli.batch.tables import Heading, print_pairs, print_table
 from forebay.cli.batch.target import OutputWrong, Target, held
 from forebay.cli.batch.writing import Written, write_lines_as_they_are
+
+LISTED = (
+    Heading("id"),
+    Heading("status"),
+    Heading("lines", is_number=True),
+    Heading("failed", is_number=True),
+    Heading("created"),
+    Heading("cost", is_number=True),
+)
 
 
 class NoResultsYet(CommandRefused):
@@ -103,22 +112,7 @@ async def cancel(calls: Calls, batch_id: str, display: Display) -> ExitStatus:
 async def list_batches(calls: Calls, *, limit: int) -> ExitStatus:
     """Print the newest batches."""
     page = await calls.get(BATCHES, BatchList, query={"limit": str(limit)})
-    id_width = max([len(batch.id) for batch in page.data], default=0)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("id", overflow="fold", min_width=id_width)
-    for name in ("status", "lines", "failed", "created", "cost"):
-        table.add_column(name, justify="left" if name in ("status", "created") else "right")
-    for batch in page.data:
-        counts = batch.counts
-        table.add_row(
-            batch.id,
-            batch.status,
-            f"{counts.done:,}/{counts.total:,}",
-            f"{counts.failed:,}",
-            _time(batch.created_at),
-            "" if batch.cost is None else amount_text(batch.cost),
-        )
-    Console().print(table)
+    print_table(LISTED, [_cells(batch) for batch in page.data], Console())
     return ExitStatus.DONE
 
 
@@ -126,11 +120,23 @@ async def report(calls: Calls, batch_id: str) -> ExitStatus:
     """Print the report of a batch; without one, what the batch itself tells."""
     found = await report_of(calls, batch_id)
     if found is None:
-        batch = await calls.get(path_of(batch_id), BatchView)
-        Console().print(batch_table(batch))
+        pairs = batch_pairs(await calls.get(path_of(batch_id), BatchView))
     else:
-        Console().print(report_table(found))
+        pairs = report_pairs(found)
+    print_pairs(pairs, Console())
     return ExitStatus.DONE
+
+
+def _cells(batch: BatchView) -> list[str]:
+    counts = batch.counts
+    return [
+        batch.id,
+        batch.status,
+        f"{counts.done:,}/{counts.total:,}",
+        f"{counts.failed:,}",
+        _time(batch.created_at),
+        "" if batch.cost is None else amount_text(batch.cost),
+    ]
 
 
 def _refused(batch: BatchView, display: Display) -> ExitStatus:

@@ -9,7 +9,6 @@ import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from forebay.cli.batch.endings import CommandRefused
 
@@ -17,6 +16,7 @@ READY_S = 120.0
 POLL_S = 0.02
 AFTER_GRACE_S = 5.0
 LOG_LINES = 5
+LOG_BYTES = 64 * 1024
 
 
 class ServerFailed(CommandRefused):
@@ -31,33 +31,33 @@ async def own_server(flags: list[str], *, grace_s: float) -> AsyncIterator[str]:
 
     `grace_s` is how long it lets calls go on at its end. Raises `ServerFailed`.
     """
-    with tempfile.TemporaryDirectory(prefix="forebay-batch-") as name:
-        folder = Path(name)
-        ready_file, log_file = folder / "ready", folder / "server.log"
-        with log_file.open("wb") as log:
-            child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "forebay.cli.batch.child", "serve", *flags),
-                *("--host", "127.0.0.1", "--port", "0", "--ready-file", str(ready_file)),
-                env={**os.environ, "COLUMNS": "1000"},  # its last words stay on their lines
-                stdin=PIPE,
-                stdout=DEVNULL,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is ours: it is ended when we are done with it
-            )
+    # Files without names: whatever ends us, nothing of them is left.
+    with tempfile.TemporaryFile() as log, tempfile.TemporaryFile() as ready:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "forebay.cli.batch.child", "serve", *flags),
+            *("--host", "127.0.0.1", "--port", "0"),
+            *("--ready-file", f"/dev/fd/{ready.fileno()}"),
+            env={**os.environ, "COLUMNS": "1000"},  # its last words stay on their lines
+            stdin=PIPE,
+            stdout=DEVNULL,
+            stderr=log,
+            pass_fds=(ready.fileno(),),
+            start_new_session=True,  # Ctrl-C is ours: it is ended when we are done with it
+        )
         try:
-            yield await _address(child, ready_file, log_file)
+            yield await _address(child, ready.fileno(), log.fileno())
         finally:
             await _end(child, within_s=grace_s + AFTER_GRACE_S)
 
 
-async def _address(child: Process, ready_file: Path, log_file: Path) -> str:
+async def _address(child: Process, ready: int, log: int) -> str:
     with suppress(TimeoutError):
         async with asyncio.timeout(READY_S):
             while child.returncode is None:
-                if (text := _text(ready_file)).endswith("\n"):
+                if (text := _text(ready)).endswith("\n"):
                     return text.strip()
                 await asyncio.sleep(POLL_S)
-    words = "\n".join(_text(log_file).splitlines()[-LOG_LINES:])
+    words = "\n".join(_text(log).splitlines()[-LOG_LINES:])
     raise ServerFailed(f"the server for this command did not start; its last words:\n{words}")
 
 
@@ -77,5 +77,7 @@ async def _end(child: Process, *, within_s: float) -> None:
             await child.wait()
 
 
-def _text(path: Path) -> str:
-    return path.read_text(errors="replace") if path.exists() else ""
+def _text(file: int) -> str:
+    # Where the child writes to must not be moved by a reader of the same file.
+    size = os.fstat(file).st_size
+    return os.pread(file, LOG_BYTES, max(0, size - LOG_BYTES)).decode(errors="replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def first_ready_line(path: Path) -> ReadyLine | None:
     if format_of(path) is not Format.JSONL:
         return None
     with path.open("rb") as file:
-        line = next((line for line in file if line.strip()), None)
+        line = next(_lines(file), None)
     if line is None:
         raise InputWrong(f"{path.name} is empty")
     try:
@@ -111,6 +112,16 @@ def ready_chunks(path: Path) -> Iterator[Chunk]:
 
 def _ids(path: Path) -> Iterator[Row]:
     with path.open("rb") as file:
-        for number, line in enumerate((line for line in file if line.strip()), start=1):
-            custom_id = _read_id(line).custom_id
+        for number, line in enumerate(_lines(file), start=1):
+            try:
+                custom_id = _read_id(line).custom_id
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                raise InputWrong(f"{path.name}: ready line {number} has no custom_id") from None
             yield Row(number, {"custom_id": custom_id})
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines that say something; a mark of the encoding before them says nothing."""
+    for line in file:
+        if (found := line.removeprefix(codecs.BOM_UTF8)).strip():
+            yield found

@@ -12,20 +12,17 @@ from dataclasses import dataclass
 from rich.markup import escape
 
 from forebay.cli.batch.batch_input import BatchInput, Terms, input_hash
-from forebay.cli.batch.calls import Calls, calls_to
+from forebay.cli.batch.calls import Calls
 from forebay.cli.batch.display import Display
 from forebay.cli.batch.download import forget_parts
-from forebay.cli.batch.endings import ExitStatus, ServerGone, ServerTrouble
-from forebay.cli.batch.reaching import reached
+from forebay.cli.batch.endings import ExitStatus, ServerTrouble
 from forebay.cli.batch.run_steps import RunSteps
+from forebay.cli.batch.serving import served
 from forebay.cli.batch.shapes import BatchView
-from forebay.cli.batch.state import RunState, StateFile, check_same
+from forebay.cli.batch.state import RunState, StateFile, continued
 from forebay.cli.batch.submission import path_of
 from forebay.cli.batch.target import Target, held
 from forebay.cli.batch.wishes import ServerWish
-
-SERVERS = 3
-"""How many servers of the data directory are tried: another command may end the one it started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +40,17 @@ async def run(wanted: Run, display: Display, *, is_anew: bool) -> ExitStatus:
 
     With `is_anew`, that is forgotten. Raises `RunDiffers` when it was begun another way.
     """
+    is_forgotten = not is_anew
+
+    async def work(calls: Calls) -> ExitStatus:
+        nonlocal is_forgotten
+        state = await _begun(wanted, calls, display, is_anew=not is_forgotten)
+        is_forgotten = True  # a second server goes on with what the first has begun
+        steps = RunSteps(wanted.given, wanted.target, wanted.terms, calls, display)
+        return await steps.taken(state)
+
     with held(wanted.target):
-        for tries in range(1, SERVERS + 1):
-            is_local = False
-            try:
-                async with (
-                    reached(wanted.wish, display.console) as server,
-                    calls_to(server) as calls,
-                ):
-                    is_local = server.is_local
-                    state = await _begun(wanted, calls, display, is_anew=is_anew)
-                    is_anew = False
-                    steps = RunSteps(wanted.given, wanted.target, wanted.terms, calls, display)
-                    return await steps.taken(state)
-            except ServerGone:
-                if not is_local or tries == SERVERS:
-                    raise
-    raise AssertionError("the last server's end was raised")
+        return await served(wanted.wish, display.console, work)
 
 
 async def _begun(wanted: Run, calls: Calls, display: Display, *, is_anew: bool) -> RunState:
@@ -73,8 +64,7 @@ async def _begun(wanted: Run, calls: Calls, display: Display, *, is_anew: bool) 
     )
     kept = file.load(is_broken_none=is_anew)
     if kept is not None and not is_anew:
-        check_same(kept, state)
-        return kept
+        return file.save(continued(kept, state))
     if kept is not None:
         await _left(kept, calls, display)
         forget_parts(wanted.target.path)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from forebay.cli.batch.batch_input import BatchInput, Terms
 from forebay.cli.batch.calls import Calls
 from forebay.cli.batch.display import Display
-from forebay.cli.batch.endings import ExitStatus, ServerAnswered, ServerTrouble
+from forebay.cli.batch.endings import CommandRefused, ExitStatus, ServerAnswered
 from forebay.cli.batch.following import followed
 from forebay.cli.batch.harvest import Harvest
 from forebay.cli.batch.report import report_of
@@ -22,8 +22,11 @@ from forebay.cli.batch.summary import problem_lines, summary_lines
 from forebay.cli.batch.target import Target
 from forebay.cli.batch.writing import write_output
 
+UNWANTED = frozenset({400, 404, 409, 413, 422})
+"""Statuses of a batch that was not created of its file as it was asked for, whoever asks."""
 
-class BatchLost(ServerTrouble):
+
+class BatchLost(CommandRefused):
     """The server does not know the batch of this run."""
 
     code = "batch_lost"
@@ -85,14 +88,19 @@ class RunSteps:
             )
             state = self._file.save(msgspec.structs.replace(state, file_id=file_id))
         assert state.file_id is not None
-        batch = await created(
-            self._calls,
-            file_id=state.file_id,
-            endpoint=self._given.endpoint,
-            terms=self._terms,
-            key=state.key("batch"),
-            may_exist=was_sent,
-        )
+        try:
+            batch = await created(
+                self._calls,
+                file_id=state.file_id,
+                endpoint=self._given.endpoint,
+                terms=self._terms,
+                key=state.key("batch"),
+                may_exist=was_sent,
+            )
+        except ServerAnswered as error:
+            if error.status in UNWANTED:
+                self._file.forget()  # the corrected command is another run
+            raise
         model = f", {escape(state.model)}" if state.model else ""
         self._display.say(
             f"{escape(self._given.path.name)}{model}: [bold]{escape(batch.id)}[/bold] "

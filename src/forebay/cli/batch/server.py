@@ -16,6 +16,12 @@ class AddressWrong(CommandRefused):
     code = "address_wrong"
 
 
+class KeyWrong(CommandRefused):
+    """A key has a character that no header can have."""
+
+    code = "key_wrong"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """A server that can be asked.
@@ -43,8 +49,11 @@ class Server:
 
 def base_url(text: str) -> URL:
     """Return a base URL, ending in the version that its paths begin with; raises `AddressWrong`."""
+    text = text.strip()
     try:
-        url = URL(text.strip().rstrip("/"))
+        if not text.isprintable():
+            raise ValueError("it has a line end, or another character without a place in a URL")
+        url = URL(text.rstrip("/"))
     except ValueError:
         raise AddressWrong("the base URL is no URL") from None
     if url.scheme not in ("http", "https") or not url.host:
@@ -53,3 +62,13 @@ def base_url(text: str) -> URL:
         # What it holds is not told: it may be a secret.
         raise AddressWrong("the base URL has more than a host and a path; a key goes to --api-key")
     return url if url.name.startswith("v") and url.name[1:].isdecimal() else url / "v1"
+
+
+def key_of(text: str, *, source: str) -> str:
+    """Return the key that a source such as `--api-key` holds; raises `KeyWrong`, without it."""
+    key = text.strip()
+    if not key.isascii() or not key.isprintable():
+        raise KeyWrong(
+            f"the key of {source} has a line end, or another character that no key can have"
+        )
+    return key

@@ -45,6 +45,11 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     file_id: str | None = None
     batch_id: str | None = None
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether a server has anything of it that the run goes on with."""
+        return self.file_id is not None or self.batch_id is not None
+
     def key(self, step: str) -> str:
         """Return the idempotency key of a step of this run."""
         named = [self.run_id, self.place, self.input_sha256, sorted(self.options.items()), step]
@@ -76,6 +81,20 @@ class StateFile:
     def forget(self) -> None:
         """Delete the state, if there is one."""
         self.path.unlink(missing_ok=True)
+
+
+def continued(kept: RunState, wanted: RunState) -> RunState:
+    """Return the state to go on with: the kept one if it is of the wanted run.
+
+    Another one counts as none if nothing came of it, and raises `RunDiffers` otherwise.
+    """
+    try:
+        check_same(kept, wanted)
+    except RunDiffers:
+        if kept.is_begun:
+            raise
+        return wanted
+    return kept
 
 
 def check_same(kept: RunState, wanted: RunState) -> None:

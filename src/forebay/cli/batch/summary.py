@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-from rich.table import Table
-
 from forebay.cli.batch.pace import seconds_text
 from forebay.cli.batch.report import BatchReport
 from forebay.cli.batch.shapes import BatchView, Cost
@@ -50,50 +48,47 @@ def problem_lines(batch: BatchView, *, unit: str) -> list[str]:
     return lines or ["  the server gives no reason"]
 
 
-def report_table(report: BatchReport) -> Table:
-    """Return a report as a table."""
-    table = _pairs()
-    table.add_row("batch", report.batch_id)
-    table.add_row("status", report.status)
+def report_pairs(report: BatchReport) -> list[tuple[str, str]]:
+    """Return what a report says, by its names."""
+    tokens, wasted = report.usage, report.waste.input_tokens + report.waste.output_tokens
+    pairs = [("batch", report.batch_id), ("status", report.status)]
     for name, count in report.lines.items():
         if count or name in ("total", "accepted"):
-            table.add_row(f"lines {name.replace('_', ' ')}", f"{count:,}")
-    table.add_row("retries", f"{report.retries:,}")
-    tokens = report.usage
-    table.add_row("tokens", f"{tokens.input_tokens:,} in, {tokens.output_tokens:,} out")
+            pairs.append((f"lines {name.replace('_', ' ')}", f"{count:,}"))
+    pairs.append(("retries", f"{report.retries:,}"))
+    pairs.append(("tokens", f"{tokens.input_tokens:,} in, {tokens.output_tokens:,} out"))
     if report.prefix_cache_share is not None:
-        table.add_row("prefix cache", f"{report.prefix_cache_share:.1%} of the tokens in")
-    wasted = report.waste.input_tokens + report.waste.output_tokens
+        pairs.append(("prefix cache", f"{report.prefix_cache_share:.1%} of the tokens in"))
     if wasted:
-        table.add_row("wasted", f"{wasted:,} tokens, {amount_text(report.waste.cost)}")
-    table.add_row("cost", amount_text(report.cost))
-    table.add_row("cost per accepted", amount_text(report.cost_per_accepted))
-    for name, rate in (
+        pairs.append(("wasted", f"{wasted:,} tokens, {amount_text(report.waste.cost)}"))
+    return [
+        *pairs,
+        ("cost", amount_text(report.cost)),
+        ("cost per accepted", amount_text(report.cost_per_accepted)),
         ("time", _seconds(report.time.wall_s)),
         ("time running", _seconds(report.time.run_s)),
         ("tokens/s", _rate(report.time.tokens_per_s)),
         ("lines/s", _rate(report.time.lines_per_s)),
         ("window", _window(report)),
-    ):
-        table.add_row(name, rate)
-    return table
+    ]
 
 
-def batch_table(batch: BatchView) -> Table:
-    """Return what is known of a batch whose server makes no reports."""
-    table = _pairs()
+def batch_pairs(batch: BatchView) -> list[tuple[str, str]]:
+    """Return what is known of a batch whose server makes no reports, by its names."""
     counts = batch.counts
-    table.add_row("batch", batch.id)
-    table.add_row("status", batch.status)
-    table.add_row("lines total", f"{counts.total:,}")
-    table.add_row("lines completed", f"{counts.completed:,}")
-    table.add_row("lines failed", f"{counts.failed:,}")
+    pairs = [
+        ("batch", batch.id),
+        ("status", batch.status),
+        ("lines total", f"{counts.total:,}"),
+        ("lines completed", f"{counts.completed:,}"),
+        ("lines failed", f"{counts.failed:,}"),
+    ]
     if batch.usage is not None:
         tokens = batch.usage
-        table.add_row("tokens", f"{tokens.input_tokens:,} in, {tokens.output_tokens:,} out")
+        pairs.append(("tokens", f"{tokens.input_tokens:,} in, {tokens.output_tokens:,} out"))
     if batch.cost is not None:
-        table.add_row("cost", amount_text(batch.cost))
-    return table
+        pairs.append(("cost", amount_text(batch.cost)))
+    return pairs
 
 
 def amount_text(cost: Cost | None) -> str:
@@ -124,13 +119,6 @@ def _failed(written: Written) -> str:
 
 def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def _pairs() -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column()
-    return table
 
 
 def _seconds(seconds: float | None) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from forebay.cli.batch.endings import CommandRefused
 from forebay.cli.batch.rows import Format, format_of
+from forebay.cli.batch.scratch import scratch_folder
 
 STDOUT = "-"
+BESIDE = ".forebay-batch."
+"""What the names of all files have in them that are beside an output while it is made."""
 
 
 class OutputWrong(CommandRefused):
@@ -35,20 +40,43 @@ class Target:
 
     def beside(self, name: str) -> Path:
         """Return the path of a file that is there only while the output is being made."""
-        return self.path.with_name(f"{self.path.name}.forebay-batch.{name}")
+        return self.path.with_name(f"{self.path.name}{BESIDE}{name}")
+
+    def refuse_reading(self, path: Path) -> None:
+        """Raise `OutputWrong` for a file that a run would write or delete, by whatever name."""
+        name = escape(self.path.name)
+        ours = [self.path, *self.path.parent.glob(f"{name}{BESIDE}*")]
+        ours += self.path.parent.glob(f".{name}{BESIDE}*")  # the state while it is written
+        if self.format is Format.JSONL:
+            ours.append(self.errors_path)
+        for written in ours:
+            if _is_same(written, path):
+                raise OutputWrong(
+                    f"{path} would be overwritten: it is {written.name}, which a run writes"
+                )
 
 
-def target_at(output: str, *, scratch: Path) -> Target:
-    """Return the output that is meant; `scratch` is a folder for what has no place beside it.
+@contextmanager
+def target_at(output: str) -> Iterator[Target]:
+    """Yield the output that is meant; one that is not a file has a folder for the block alone.
 
     Raises `OutputWrong`, or `InputWrong` for a name that tells no format.
     """
     if output == STDOUT:
-        return Target(path=scratch / "out.jsonl", format=Format.JSONL, is_stdout=True)
+        with scratch_folder() as scratch:
+            yield Target(path=scratch / "out.jsonl", format=Format.JSONL, is_stdout=True)
+        return
     path = Path(output).absolute()
     if path.is_dir() or not path.parent.is_dir():
         raise OutputWrong(f"{output} cannot be written: there is no folder for such a file")
-    return Target(path=path, format=format_of(path))
+    yield Target(path=path, format=format_of(path))
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False  # one of them is not there
 
 
 @contextmanager

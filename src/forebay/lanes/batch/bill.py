@@ -7,7 +7,8 @@ from forebay.core.clock import Clock
 from forebay.core.lanes import Lane
 from forebay.core.ledger import EntryKind, LedgerEntry
 from forebay.core.money import Usage
-from forebay.store.segments import SegmentRecord, Tally
+from forebay.store.chunks import Tally
+from forebay.store.segments import SegmentRecord
 
 
 class Bill:

@@ -12,6 +12,7 @@ import logging
 
 from forebay.core.batches import Batch, BatchApi, BatchStatus, LineOutcome
 from forebay.core.clock import Clock, Instant, after
+from forebay.dialects.message_batches import RESULTS_LIFE_S
 from forebay.lanes.batch.line_runner import LineRunner
 from forebay.lanes.batch.unrun_lines import UnrunLines
 from forebay.lanes.batch.worker import BatchWorker
@@ -24,7 +25,6 @@ from forebay.store.store import Store
 log = logging.getLogger(__name__)
 
 LONGEST_IDLE_S = 10.0
-MESSAGE_BATCH_KEEP_S = 29 * 86_400.0  # from its creation on, as Anthropic keeps results
 
 
 class Closer:
@@ -130,10 +130,11 @@ class Closer:
         self._store.signals.send(Topic.CANCELLED, batch.id)
         return await self._unrun_lines.end(batch, outcome)
 
-    def _keep_until(self, batch: Batch) -> Instant | None:
-        """Return how long the results are kept; None where the batch itself has said it."""
+    def _keep_until(self, batch: Batch) -> Instant:
+        """Return how long the results are kept of a batch that ends now."""
+        now = self._clock.now()
         if batch.api is BatchApi.MESSAGE_BATCHES:
-            return after(batch.created_at, MESSAGE_BATCH_KEEP_S)
+            return max(now, after(batch.created_at, RESULTS_LIFE_S))
         if batch.output_expires_after_s is not None:
-            return None
-        return after(self._clock.now(), self._retention_s)
+            return after(now, batch.output_expires_after_s)
+        return after(now, self._retention_s)

@@ -10,13 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from forebay.core.clock import Clock
-from forebay.core.errors import ForebayError, NotFound
+from forebay.core.errors import NotFound
 from forebay.core.files import File, expiry_of
 from forebay.core.ids import NewId
-from forebay.dialects.files import check_listed_purpose, check_new_file, file_object, page
+from forebay.dialects.files import (
+    check_listed_purpose,
+    check_name,
+    check_new_file,
+    file_object,
+    page,
+)
 from forebay.dialects.turn import JsonObject
 from forebay.lanes.admission import Caller
 from forebay.lanes.batch.contents import Content, Contents
+from forebay.lanes.orphans import discard, discarded_if_refused
 from forebay.store.blobs import BlobMissing, BlobWriter
 from forebay.store.reservations import Birth
 from forebay.store.store import Store
@@ -69,6 +76,7 @@ class FileDesk:
         """Make a file of what was received: durable when this returns."""
         try:
             check_new_file(purpose, expires_after_s)
+            check_name(filename, param="file")
             blob = await writer.commit()
         except BaseException:
             await writer.abandon()
@@ -86,11 +94,8 @@ class FileDesk:
             created_at=now,
             expires_at=expiry_of(purpose, expires_after_s, created_at=now),
         )
-        try:
+        async with discarded_if_refused(self._store.blobs, blob.id):
             await self._store.files.add(file, first=birth.first)
-        except ForebayError:
-            await self._store.blobs.delete(blob.id)
-            raise
         return file_object(file)
 
     async def get(self, caller: Caller, file_id: str) -> JsonObject:
@@ -152,8 +157,7 @@ class FileDesk:
         was_there, orphans = await self._store.files.delete(caller.project_id, file_id)
         if not was_there:
             raise _unknown(file_id)
-        for orphan in orphans:
-            await self._store.blobs.delete(orphan)
+        await discard(self._store.blobs, orphans)
         return {"id": file_id, "object": "file", "deleted": True}
 
     async def _find(self, caller: Caller, file_id: str) -> File:

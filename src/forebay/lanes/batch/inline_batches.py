@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from forebay.core.clock import Clock
-from forebay.core.errors import ForebayError
+from forebay.core.errors import RequestRejected
 from forebay.core.files import File, expiry_of
 from forebay.core.ids import NewId
 from forebay.dialects.batches import parse_batch
@@ -25,8 +25,9 @@ from forebay.lanes.batch.request_spool import (
     Spooled,
     spooled_lines,
 )
+from forebay.lanes.orphans import discard
 from forebay.store.blobs import Blob
-from forebay.store.reservations import Birth
+from forebay.store.reservations import Birth, KeyTaken
 from forebay.store.store import Store
 
 PURPOSE = "batch"
@@ -73,7 +74,7 @@ class InlineBatches:
     async def create(self, caller: Caller, spooled: Spooled, *, birth: Birth) -> JsonObject:
         """Keep a batch, with its input file if it came with the body, and return the batch.
 
-        Whatever is raised, nothing is left of what was spooled.
+        Whatever is raised, nothing is left of what was spooled, unless a batch may be kept.
         """
         fields = spooled.fields
         try:
@@ -91,8 +92,10 @@ class InlineBatches:
         kept_with = Birth(id=birth.id, first=with_file(birth.first, file))
         try:
             return await self._batches.create(caller, wanted, birth=kept_with)
-        except ForebayError:
-            await self._store.blobs.delete(blob.id)
+        except (RequestRejected, KeyTaken):
+            # Of these it is certain that nothing was kept. Anything else may have come behind the
+            # commit, or in the place of its answer.
+            await discard(self._store.blobs, [blob.id])
             raise
 
     def _input_file(self, caller: Caller, blob: Blob, file_id: str, *, batch_id: str) -> File:
@@ -124,7 +127,7 @@ class InlineBatches:
                 await writer.abandon()
                 raise
         finally:
-            await blobs.delete(blob.id)
+            await discard(blobs, [blob.id])
         return Spooled(
             fields=spooled.fields, count=spooled.count, has_list=spooled.has_list, writer=writer
         )

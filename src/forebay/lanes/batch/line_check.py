@@ -48,6 +48,10 @@ class LineChecker:
             if not 0 < len(custom_id) <= MAX_CUSTOM_ID:
                 message = f"The custom_id must have 1 to {MAX_CUSTOM_ID} characters."
                 raise WrongLine("invalid_value", message, "custom_id")
+            if "\0" in custom_id:
+                # Verdicts go by it, and a database cannot keep it.
+                message = "The custom_id must not have the character U+0000."
+                raise WrongLine("invalid_value", message, "custom_id")
             if method != "POST":
                 raise WrongLine("invalid_method", "The method must be 'POST'.", "method")
             if url != self._endpoint:

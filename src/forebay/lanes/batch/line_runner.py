@@ -37,7 +37,7 @@ class LineRun:
     """A line under way: how often it was tried, and what gave no result cost."""
 
     number: int
-    line: SegmentLine
+    custom_id: str | None = None  # None for a line that could not be read
     size_bytes: int = 0
     attempt: int = 0
     failures: int = 0
@@ -140,7 +140,7 @@ class LineRunner:
         reply = self._dialects[ENDPOINTS[batch.endpoint]].error(error, request_id=request_id)
         text = LINE_FORMS[batch.api].refused(
             line_id=line_id,
-            custom_id=run.line.custom_id,
+            custom_id=run.custom_id,
             request_id=request_id,
             status=reply.status,
             body=reply.body,
@@ -155,7 +155,9 @@ class LineRunner:
             waste_nanos=run.waste_nanos,
         )
 
-    def unrun(self, batch: Batch, number: int, custom_id: str, outcome: LineOutcome) -> LineResult:
+    def unrun(
+        self, batch: Batch, number: int, custom_id: str | None, outcome: LineOutcome
+    ) -> LineResult:
         """Return the result of a line that is not run any more: `EXPIRED` or `CANCELLED`."""
         form = LINE_FORMS[batch.api]
         write = form.expired if outcome is LineOutcome.EXPIRED else form.cancelled
@@ -167,7 +169,7 @@ class LineRunner:
         outcome, entry = ended(accepted, answer, finished_at=self._clock.now())
         text = LINE_FORMS[batch.api].answered(
             line_id=line_id,
-            custom_id=run.line.custom_id,
+            custom_id=run.custom_id,
             request_id=request_id,
             body=accepted.dialect.final(accepted.call, outcome),
         )

@@ -16,7 +16,12 @@ class SegmentLine(msgspec.Struct, frozen=True):
     body: JsonObject
 
 
+class _Named(msgspec.Struct):
+    custom_id: str
+
+
 _segment_decoder = msgspec.json.Decoder(SegmentLine)
+_name_decoder = msgspec.json.Decoder(_Named)
 _encoder = msgspec.json.Encoder()
 
 
@@ -33,6 +38,23 @@ def decode_line(text: bytes) -> SegmentLine:
 def decode_lines(blob: bytes) -> list[SegmentLine]:
     """Return the lines of a segment's blob, in order."""
     return [_segment_decoder.decode(text) for text in blob.splitlines()]
+
+
+def segment_texts(content: bytes, *, count: int) -> list[bytes]:
+    """Return the texts of a segment's lines, as many as it has: empty where its blob ends before.
+
+    So whatever became of the blob, each of the lines comes to its end.
+    """
+    texts = content.split(b"\n")[:count]
+    return texts + [b""] * (count - len(texts))
+
+
+def custom_id_of(text: bytes) -> str | None:
+    """Return the custom id of one line of a segment's blob; None if it cannot be read."""
+    try:
+        return _name_decoder.decode(text).custom_id
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 class LineSplitter:

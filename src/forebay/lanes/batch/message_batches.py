@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from forebay.core.batches import Batch, BatchApi, NewBatch, is_final
 from forebay.core.clock import Clock, after
-from forebay.core.errors import ForebayError, InvalidParameter, NotFound, RequestRejected
+from forebay.core.errors import InvalidParameter, NotFound, RequestRejected
 from forebay.core.files import MESSAGE_BATCH, File
 from forebay.core.ids import NewId
 from forebay.core.lanes import Lane
@@ -27,6 +27,7 @@ from forebay.lanes.admission import Caller
 from forebay.lanes.batch.files import FILE
 from forebay.lanes.batch.request_spool import RequestSpool, Spooled
 from forebay.lanes.batch.unbegun_results import UnbegunResults
+from forebay.lanes.orphans import discarded_if_refused
 from forebay.store.blobs import Blob, Extent
 from forebay.store.database import Operation, Tx
 from forebay.store.files import add_file
@@ -81,7 +82,7 @@ class MessageBatchDesk:
     ) -> JsonObject:
         """Keep a batch durably and return it; `version` is that of the API that was called.
 
-        Whatever is raised, nothing is left of what was spooled.
+        Whatever is raised, nothing is left of what was spooled, unless a batch may be kept.
         """
         try:
             window = self._window(spooled, header_window)
@@ -105,7 +106,8 @@ class MessageBatchDesk:
             api=BatchApi.MESSAGE_BATCHES,
             total_count=spooled.count,
         )
-        await self._keep(batch, file, blob, first=birth.first)
+        async with discarded_if_refused(self._store.blobs, blob.id):
+            await self._store.batches.create(batch, first=with_file(birth.first, file))
         self._on_changed()
         return await self.get(caller, batch.id, base_url=base_url)
 
@@ -194,15 +196,6 @@ class MessageBatchDesk:
             # Results of a batch that is ended before it was begun are made of it.
             expires_at=after(now, max(RESULTS_LIFE_S, self._expiry_s)),
         )
-
-    async def _keep(
-        self, batch: NewBatch, file: File, blob: Blob, *, first: Operation[None] | None
-    ) -> None:
-        try:
-            await self._store.batches.create(batch, first=with_file(first, file))
-        except ForebayError:
-            await self._store.blobs.delete(blob.id)
-            raise
 
     async def _pieces(self, blob_ids: list[str]) -> AsyncIterator[bytes]:
         for blob_id in blob_ids:

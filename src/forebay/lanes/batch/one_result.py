@@ -10,7 +10,7 @@ from forebay.lanes.batch.batches import found
 from forebay.lanes.batch.forecast import Forecasts
 from forebay.lanes.batch.line_index import find, index_extent
 from forebay.store.blobs import BlobMissing, Extent
-from forebay.store.segments import ChunkRecord
+from forebay.store.chunks import ChunkRecord
 from forebay.store.store import Store
 
 SOONEST_S = 1.0

@@ -2,14 +2,17 @@
 
 A batch whose file of results is gone, deleted or expired, loses the results; one that has neither
 file any more loses its plan, too, and only its row stays. One that its owner deleted goes
-altogether. Blobs go before the rows that name them, so after a crash what was left is found again.
+altogether. Blobs go before the rows that name them, so after a crash what was left is found again;
+so is what could not be deleted, an hour later.
 """
 
 from __future__ import annotations
 
 from forebay.core.clock import Clock, Instant, after
 from forebay.core.files import MESSAGE_BATCH
-from forebay.lanes.orphans import forget
+from forebay.lanes.orphans import discard, forget
+from forebay.lanes.wake import log_failure
+from forebay.store.database import StoreFailed
 from forebay.store.remains import Ended
 from forebay.store.store import Store
 
@@ -34,7 +37,13 @@ class BatchRemains:
             return False
         found = await self._store.remains.page(after=self._after, limit=PAGE)
         for batch in found:
-            if await self._reduce(batch):
+            try:
+                if await self._reduce(batch):
+                    return True
+            except StoreFailed as error:
+                # What cannot be deleted holds up no other batch, and one failure is enough a step.
+                log_failure("deleting what remains of a batch", error, batch_id=batch.id)
+                self._after = batch.id
                 return True
             self._after = batch.id
         if len(found) < PAGE:
@@ -73,5 +82,5 @@ class BatchRemains:
             # A file that was uploaded is its owner's, who may make another batch of it.
             if file and (file.purpose == MESSAGE_BATCH or file.id != batch.input_file_id):
                 _, orphans = await self._store.files.delete(batch.project_id, file.id)
-                await forget(self._store.blobs, orphans)
+                await discard(self._store.blobs, orphans)
         await self._store.remains.forget(batch.id)

@@ -14,8 +14,9 @@ from forebay.core.money import Usage
 from forebay.lanes.batch.bill import Bill
 from forebay.lanes.batch.room import Room
 from forebay.lanes.uninterrupted import uninterrupted
+from forebay.store.chunks import NewChunk, Results, Tally
 from forebay.store.database import StoreFailed
-from forebay.store.segments import NewChunk, Results, SegmentRecord, Tally
+from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
 
 FULL_LINES = 256

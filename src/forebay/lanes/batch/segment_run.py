@@ -18,15 +18,16 @@ from forebay.core.errors import ForebayError, LeaseLost, RequestRejected
 from forebay.lanes.admission import Accepted
 from forebay.lanes.batch.bill import Bill
 from forebay.lanes.batch.line_runner import LineRun, LineRunner
-from forebay.lanes.batch.lines import decode_line
+from forebay.lanes.batch.lines import custom_id_of, decode_line, segment_texts
 from forebay.lanes.batch.results import NO_USAGE, LineResult, ResultBuffer
 from forebay.lanes.batch.room import Room
 from forebay.lanes.uninterrupted import uninterrupted
 from forebay.lanes.wake import log_failure, woken
 from forebay.scheduler.slot import Slot
+from forebay.store.chunks import Tally
 from forebay.store.database import StoreFailed
 from forebay.store.records import Urgency
-from forebay.store.segments import SegmentRecord, Tally
+from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ FLUSH_AFTER_S = 1.0
 LATEST_FLUSH = 15  # times as long as the first, at most
 FLUSH_SHARE = 0.01  # of the time that the batch has run
 LINES_A_TURN = 64  # begun before the event loop gets its turn
+LAST_FLUSHES = 4  # tried before what is done is dropped, with a pause between two
 
 
 def flush_after_s(ran_s: float, *, first_s: float = FLUSH_AFTER_S) -> float:
@@ -57,7 +59,8 @@ class SegmentRooms:
 class SegmentRun:
     """Runs what is left of a segment; `on_begun` is called once no line waits for its first slot.
 
-    What it keeps in memory beside those takes of the `room`.
+    `on_failed` is called before a segment is given back that could not be run: claimed again at
+    once, it would fail again. What it keeps in memory beside its lines takes of the `room`.
     """
 
     def __init__(
@@ -68,12 +71,14 @@ class SegmentRun:
         *,
         room: Room,
         on_begun: Callable[[], None],
+        on_failed: Callable[[], None],
     ) -> None:
         self._rooms = rooms
         self._segment = segment
         self._batch = batch
         self._room = room
         self._on_begun = on_begun
+        self._on_failed = on_failed
         self._buffer = ResultBuffer(rooms.store, segment, batch, clock=rooms.clock, room=room)
         self._under_way: dict[int, LineRun] = {}
         self._may_begin = asyncio.Event()
@@ -82,12 +87,18 @@ class SegmentRun:
         self._is_over = False
         self._is_lost = False
         self._is_stopped = False
+        self._has_failed = False
         self._task: asyncio.Task[None] | None = None
 
     @property
     def place(self) -> Urgency:
         """Where it stands in the order."""
         return self._segment.band_rank, self._segment.deadline_at
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was given back because it could not be run."""
+        return self._has_failed
 
     def let_begin(self, may_begin: bool) -> None:
         """Let it begin more lines, or not for now: what has begun goes on."""
@@ -121,11 +132,9 @@ class SegmentRun:
             await uninterrupted(self._give_back())
         except* Exception as error:
             log.error("segment failed", extra={"segment_id": self._segment.id}, exc_info=error)
-            try:
-                # Given back at once, it would be claimed and fail again at once.
-                await asyncio.sleep(self._rooms.after_failure_s)
-            finally:
-                await uninterrupted(self._give_back())
+            self._has_failed = True
+            self._on_failed()
+            await uninterrupted(self._give_back())
 
     async def _run(self) -> None:
         left = await self._lines_left()
@@ -146,20 +155,24 @@ class SegmentRun:
     async def _lines_left(self) -> list[tuple[int, bytes]]:
         """Return the lines without a result, the first one last."""
         ended = await self._rooms.store.segments.ended_lines(self._segment.id)
-        texts = (await self._rooms.store.blobs.get(self._segment.extent)).split(b"\n")
-        left = [each for each in enumerate(texts) if each[1] and each[0] not in ended]
+        content = await self._rooms.store.blobs.get(self._segment.extent)
+        texts = segment_texts(content, count=self._segment.line_count)
+        left = [each for each in enumerate(texts) if each[0] not in ended]
         return left[::-1]
 
     async def _start(self, running: asyncio.TaskGroup, number: int, text: bytes) -> None:
         """Begin a line once it has a slot, and the segment's earlier lines have theirs."""
         runner, batch = self._rooms.runner, self._batch
-        run = LineRun(number, decode_line(text), len(text))
+        run = LineRun(number, size_bytes=len(text))
         try:
-            accepted = runner.admit(batch, run.line)
+            line = decode_line(text)
+            run.custom_id = line.custom_id
+            accepted = runner.admit(batch, line)
         except RequestRejected as error:
             self._add(runner.failed(batch, run, error))
             return
         except Exception:
+            run.custom_id = run.custom_id or custom_id_of(text)
             self._add(self._broken(run))
             return
         slot = await runner.slot(batch, accepted)
@@ -213,26 +226,44 @@ class SegmentRun:
     async def _give_back(self) -> None:
         """Record what is done, and note what all else has cost that must run again.
 
-        What a lost lease makes us drop has cost as much as if it had failed.
+        What a lost lease makes us drop has cost as much as if it had failed. Whatever goes wrong
+        here must not end the worker, and with it all that runs.
         """
-        store, segment = self._rooms.store, self._segment
-        try:
-            if not self._is_lost:
+        for step, doing in (
+            (self._record_done, "recording results"),
+            (self._release, "giving a segment back"),
+        ):
+            try:
+                await step()
+            except Exception as error:
+                log_failure(doing, error, segment_id=self._segment.id)
+        self._rooms.on_recorded()
+
+    async def _record_done(self) -> None:
+        """Record what is done; a store that refuses is asked again, for that cost a lot to make."""
+        for left in reversed(range(LAST_FLUSHES)):
+            if self._is_lost:
+                return
+            try:
                 await self._buffer.flush()
-        except ForebayError as error:
-            log_failure("recording results", error, segment_id=segment.id)
+                return
+            except StoreFailed as error:
+                if not left:
+                    raise
+                log_failure("recording results", error, segment_id=self._segment.id)
+            self._on_begun()  # what waits of it will not begin, so nobody is to wait for that
+            await asyncio.sleep(self._rooms.after_failure_s)
+
+    async def _release(self) -> None:
+        store, segment = self._rooms.store, self._segment
         tally = self._lost_tally()
         waste = Bill(segment, self._batch, clock=self._rooms.clock).waste(
             f"{segment.id}/{segment.lease_id}", tally
         )
-        try:
-            has_cost = waste is not None or tally.retries
-            await store.segments.release(
-                segment, self._batch, tally=tally if has_cost else None, waste=waste
-            )
-        except ForebayError as error:
-            log_failure("giving a segment back", error, segment_id=segment.id)
-        self._rooms.on_recorded()
+        has_cost = waste is not None or tally.retries
+        await store.segments.release(
+            segment, self._batch, tally=tally if has_cost else None, waste=waste
+        )
 
     def _lost_tally(self) -> Tally:
         """Return what gave no result: attempts that were cut off, results that are dropped."""

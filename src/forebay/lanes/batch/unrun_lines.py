@@ -8,29 +8,25 @@ large batch does not hold back a small one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
-
-import msgspec
 
 from forebay.core.batches import Batch, LineOutcome
 from forebay.core.clock import Clock
 from forebay.core.errors import ForebayError
 from forebay.lanes.batch.line_runner import LineRunner
+from forebay.lanes.batch.lines import custom_id_of, segment_texts
 from forebay.lanes.batch.results import ResultBuffer
 from forebay.lanes.lease_keeper import LeaseKeeper
 from forebay.lanes.uninterrupted import uninterrupted
+from forebay.store.blobs import BlobMissing
 from forebay.store.segments import SegmentRecord
 from forebay.store.store import Store
 
+log = logging.getLogger(__name__)
+
 SEGMENTS_AT_A_TIME = 4
 LINES_A_TURN = 32  # given their results before the event loop gets its turn
-
-
-class _CustomId(msgspec.Struct):
-    custom_id: str
-
-
-_decoder = msgspec.json.Decoder(_CustomId)
 
 
 class UnrunLines:
@@ -71,13 +67,20 @@ class UnrunLines:
     async def _end_lines(self, batch: Batch, segment: SegmentRecord, outcome: LineOutcome) -> None:
         buffer = ResultBuffer(self._store, segment, batch, clock=self._clock)
         ended = await self._store.segments.ended_lines(segment.id)
-        texts = (await self._store.blobs.get(segment.extent)).split(b"\n")
-        for number, text in enumerate(texts):
+        for number, text in enumerate(await self._texts(segment)):
             if number % LINES_A_TURN == 0:
                 await asyncio.sleep(0)
-            if text and number not in ended:
-                custom_id = _decoder.decode(text).custom_id
-                buffer.add(self._runner.unrun(batch, number, custom_id, outcome))
+            if number not in ended:
+                buffer.add(self._runner.unrun(batch, number, custom_id_of(text), outcome))
             if buffer.is_full:
                 await buffer.flush()
         await buffer.flush()
+
+    async def _texts(self, segment: SegmentRecord) -> list[bytes]:
+        try:
+            content = await self._store.blobs.get(segment.extent)
+        except BlobMissing:
+            # The batch has to end all the same, with a result for each of its lines.
+            log.error("plan lost", extra={"batch_id": segment.batch_id, "blob_id": segment.blob_id})
+            content = b""
+        return segment_texts(content, count=segment.line_count)

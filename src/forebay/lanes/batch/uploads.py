@@ -30,6 +30,7 @@ from forebay.dialects.uploads import (
 )
 from forebay.lanes.admission import Caller
 from forebay.lanes.batch.contents import Contents
+from forebay.lanes.orphans import discard, discarded_if_refused
 from forebay.store.blobs import BlobMissing, BlobWriter, Extent
 from forebay.store.reservations import Birth
 from forebay.store.store import Store
@@ -109,14 +110,12 @@ class UploadDesk:
             created_at=self._clock.now(),
         )
         try:
-            await self._store.uploads.add_part(
-                part, max_bytes=self._max_upload_bytes, first=birth.first
-            )
-        except ForebayError as error:
-            await self._store.blobs.delete(blob.id)
-            if isinstance(error, UploadClosed):
-                raise self._closed(await self._find(caller, upload_id)) from None
-            raise
+            async with discarded_if_refused(self._store.blobs, blob.id):
+                await self._store.uploads.add_part(
+                    part, max_bytes=self._max_upload_bytes, first=birth.first
+                )
+        except UploadClosed:
+            raise self._closed(await self._find(caller, upload_id)) from None
         return part_object(part)
 
     async def part(self, caller: Caller, upload_id: str, part_id: str) -> JsonObject:
@@ -169,8 +168,7 @@ class UploadDesk:
             if upload.status is not status:
                 raise self._closed(upload) from None
             return
-        for blob_id in forgotten:
-            await self._store.blobs.delete(blob_id)
+        await discard(self._store.blobs, forgotten)
 
     async def _check_content(
         self, caller: Caller, upload: Upload, parts: list[UploadPart], md5: str | None

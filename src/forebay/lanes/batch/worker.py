@@ -4,8 +4,9 @@ For each model a feeder opens the next segment as soon as every line of those be
 so the tail of one segment and the head of the next run side by side, whatever becomes of a line
 that is slow or pauses. Only a more urgent one is opened sooner. So what is in memory is bounded: of
 each degree of urgency the lines of one segment that wait, the lines that run (as many as there are
-slots), and what the feeder's room holds of lines that pause and of results. After a crash only the
-lines without a recorded result run again.
+slots), and what the feeder's room holds of lines that pause and of results. A segment that cannot
+be run, and for a while its batch, let others go first. After a crash only the lines without a
+recorded result run again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import partial
 from forebay.core.batches import Batch
 from forebay.core.clock import Clock
 from forebay.lanes.batch.line_runner import LineRunner
+from forebay.lanes.batch.pauses import Pauses
 from forebay.lanes.batch.room import Room
 from forebay.lanes.batch.segment_run import FLUSH_AFTER_S, SegmentRooms, SegmentRun
 from forebay.lanes.catalogue import Served
@@ -93,6 +95,7 @@ class BatchWorker:
             flush_after_s=flush_after_s,
             after_failure_s=after_failure_s,
         )
+        self._pauses = Pauses(clock=clock)
         self._feeds: dict[str, _Feed] = {}
         self._running: dict[str, dict[SegmentRun, asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -153,35 +156,43 @@ class BatchWorker:
         model = feed.served.model.name
         if not self._is_claiming or not self._control.holds(model):
             return LONGEST_IDLE_S
-        if not await self._may_open(feed):
-            return LONGEST_IDLE_S
+        paused = self._pauses.current()
+        if not await self._may_open(feed, but_not=paused):
+            return self._pauses.left_s(LONGEST_IDLE_S)
         stopped: set[str] = set()
         feed.stopped = stopped
         try:
-            claimed = await self._store.segments.claim(model, lease_expires_at=self._leases.until())
+            claimed = await self._store.segments.claim(
+                model, lease_expires_at=self._leases.until(), but_not=paused
+            )
         finally:
             feed.stopped = None
         if claimed is None:
-            return LONGEST_IDLE_S
+            return self._pauses.left_s(LONGEST_IDLE_S)
         segment, batch = claimed
         run = self._open(feed, segment, batch)
         if batch.id in stopped:
             run.stop()
         return 0.0
 
-    async def _may_open(self, feed: _Feed) -> bool:
+    async def _may_open(self, feed: _Feed, *, but_not: list[str]) -> bool:
         if not feed.room.is_free or len(feed.waiting) >= MAX_WAITING:
             return False
         if not feed.waiting:
             return True
-        head = await self._store.segments.peek(feed.served.model.name)
+        head = await self._store.segments.peek(feed.served.model.name, but_not=but_not)
         return head is not None and all(head < run.place for run in feed.waiting)
 
     def _open(self, feed: _Feed, segment: SegmentRecord, batch: Batch) -> SegmentRun:
         """Run a claimed segment beside the others."""
         assert self._tasks is not None and segment.lease_id is not None
         run = SegmentRun(
-            self._rooms, segment, batch, room=feed.room, on_begun=lambda: feed.begun(run)
+            self._rooms,
+            segment,
+            batch,
+            room=feed.room,
+            on_begun=lambda: feed.begun(run),
+            on_failed=lambda: self._pauses.begin(batch.id, segment.id),
         )
         feed.opened(run)
         task = self._tasks.create_task(run.run())
@@ -195,6 +206,8 @@ class BatchWorker:
         self._leases.drop(segment.lease_id)
         runs = self._running[segment.batch_id]
         del runs[run]
+        if not run.has_failed:
+            self._pauses.end(segment.batch_id, segment.id)
         if not runs:
             del self._running[segment.batch_id]
         # It may have been given back unfinished.

@@ -60,6 +60,18 @@ ALTER TABLE batch ADD COLUMN waste_input_tokens BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE batch ADD COLUMN waste_output_tokens BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE batch ADD COLUMN waste_nanos BIGINT NOT NULL DEFAULT 0;
 
+-- Whoever recorded the last result makes a batch finalizing now; before, its closer did so later.
+UPDATE batch SET status = 'finalizing', finalizing_at = created_at
+WHERE status = 'in_progress' AND total_count > 0 AND completed_count + failed_count = total_count;
+
+-- How long results are kept counts from the end of their batch on, no more from the first of them.
+UPDATE file SET expires_at = NULL
+WHERE id IN (
+    SELECT output_file_id FROM batch WHERE status IN ('in_progress', 'finalizing', 'cancelling')
+    UNION ALL
+    SELECT error_file_id FROM batch WHERE status IN ('in_progress', 'finalizing', 'cancelling')
+);
+
 DROP INDEX batch_listing;
 CREATE INDEX batch_listing ON batch (project_id, api, id);
 CREATE INDEX batch_remains ON batch (id) WHERE cleared_at IS NULL OR deleted_at IS NOT NULL;

@@ -125,9 +125,8 @@ SELECT MIN(expires_at) AS expires_at FROM batch
 WHERE status = 'in_progress' AND expires_at > :now;
 
 -- name: end_batch_files
--- Results are kept for so long after the end, unless the batch says otherwise.
+-- How long results are kept is known only now: before, nothing of a running batch may go.
 UPDATE file SET expires_at = :expires_at
 WHERE
-    expires_at IS NULL
-    AND id IN (SELECT output_file_id FROM batch WHERE id = :id
+    id IN (SELECT output_file_id FROM batch WHERE id = :id
         UNION ALL SELECT error_file_id FROM batch WHERE id = :id);

@@ -47,5 +47,5 @@ SELECT * FROM file_part WHERE file_id = :file_id ORDER BY ordinal;
 
 -- name: list_result_parts
 -- Without the numbers of the lines, which are most of a chunk's row.
-SELECT blob_id, size_bytes, line_count FROM chunk
-WHERE batch_id = :batch_id AND kind = :kind ORDER BY id;
+SELECT id, blob_id, size_bytes, line_count FROM chunk
+WHERE batch_id = :batch_id AND kind = :kind AND id > :after_id ORDER BY id LIMIT :limit;

@@ -23,12 +23,28 @@ FROM json_to_recordset(CAST(CAST(:segments AS TEXT) AS JSON)) AS planned (
     line_count BIGINT, input_tokens BIGINT, prefix TEXT
 );
 
--- name: peek_waiting_segment
+-- name: peek_waiting_segment (sqlite)
 SELECT segment.band_rank, segment.deadline_at
 FROM segment JOIN batch ON batch.id = segment.batch_id
 WHERE
     segment.status = 'waiting' AND segment.model = :model AND batch.status = 'in_progress'
     AND batch.expires_at > :now
+    AND segment.batch_id NOT IN (SELECT value FROM json_each(:but_not))
+    AND segment.id NOT IN (SELECT value FROM json_each(:but_not))
+ORDER BY segment.band_rank, segment.deadline_at, segment.batch_id, segment.ordinal LIMIT 1;
+
+-- name: peek_waiting_segment (postgres)
+SELECT segment.band_rank, segment.deadline_at
+FROM segment JOIN batch ON batch.id = segment.batch_id
+WHERE
+    segment.status = 'waiting' AND segment.model = :model AND batch.status = 'in_progress'
+    AND batch.expires_at > :now
+    AND segment.batch_id NOT IN (
+        SELECT json_array_elements_text(CAST(CAST(:but_not AS TEXT) AS JSON))
+    )
+    AND segment.id NOT IN (
+        SELECT json_array_elements_text(CAST(CAST(:but_not AS TEXT) AS JSON))
+    )
 ORDER BY segment.band_rank, segment.deadline_at, segment.batch_id, segment.ordinal LIMIT 1;
 
 -- name: claim_segment (sqlite)
@@ -39,6 +55,8 @@ WHERE id = (
     WHERE
         segment.status = 'waiting' AND segment.model = :model AND batch.status = 'in_progress'
         AND batch.expires_at > :now
+        AND segment.batch_id NOT IN (SELECT value FROM json_each(:but_not))
+        AND segment.id NOT IN (SELECT value FROM json_each(:but_not))
     ORDER BY segment.band_rank, segment.deadline_at, segment.batch_id, segment.ordinal LIMIT 1
 )
 RETURNING *;
@@ -49,6 +67,12 @@ WITH claimed AS MATERIALIZED (
     WHERE
         segment.status = 'waiting' AND segment.model = :model AND batch.status = 'in_progress'
         AND batch.expires_at > :now
+        AND segment.batch_id NOT IN (
+            SELECT json_array_elements_text(CAST(CAST(:but_not AS TEXT) AS JSON))
+        )
+        AND segment.id NOT IN (
+            SELECT json_array_elements_text(CAST(CAST(:but_not AS TEXT) AS JSON))
+        )
     ORDER BY segment.band_rank, segment.deadline_at, segment.batch_id, segment.ordinal LIMIT 1
     FOR NO KEY UPDATE OF segment SKIP LOCKED
 )
@@ -125,10 +149,12 @@ INSERT INTO chunk (
 SELECT * FROM chunk WHERE segment_id = :segment_id ORDER BY id;
 
 -- name: list_failed_lines
-SELECT segment.*, chunk.line_numbers AS failed_numbers
+SELECT
+    chunk.id, chunk.line_numbers, segment.ordinal, segment.blob_id, segment.offset_bytes,
+    segment.size_bytes
 FROM chunk JOIN segment ON segment.id = chunk.segment_id
-WHERE chunk.batch_id = :batch_id AND chunk.kind = 'error'
-ORDER BY segment.ordinal, chunk.id;
+WHERE chunk.batch_id = :batch_id AND chunk.kind = 'error' AND chunk.id > :after_id
+ORDER BY chunk.id LIMIT :limit;
 
 -- name: list_all_chunks
 SELECT * FROM chunk WHERE batch_id = :batch_id ORDER BY id;

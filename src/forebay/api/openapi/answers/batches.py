@@ -30,10 +30,13 @@ class BatchResultError(msgspec.Struct):
 
 
 class BatchResult(msgspec.Struct):
-    """The result of one request, as it stands in the batch's output or error file."""
+    """The result of one request, as it stands in the batch's output or error file.
+
+    `custom_id` is null where the server has lost the request itself.
+    """
 
     id: str
-    custom_id: str
+    custom_id: str | None
     response: BatchResponse | None
     error: BatchResultError | None
 
