@@ -22,7 +22,6 @@ from forebay.settings import Settings
 from forebay.store.projects import Projects
 from forebay.wiring.data_directory import DataDirectoryUnusable, keep_private
 from forebay.wiring.secrets import KEY_FILE, ensure_first_key
-from forebay.wiring.service import opened_store
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 
@@ -193,6 +192,9 @@ def _own_hash(settings: Settings) -> str | None:
 
 async def _alone(settings: Settings, work: Callable[[Projects], Awaitable[T]]) -> T:
     """Do the work on the data directory itself while no server holds it, or on its database."""
+    # The whole service is behind it: a command that has no need of it starts twice as fast.
+    from forebay.wiring.service import opened_store
+
     async with opened_store(settings) as store:
         # The server that comes later must have a key that this command line knows.
         await ensure_first_key(settings, store.projects)

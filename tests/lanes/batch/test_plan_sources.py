@@ -112,6 +112,16 @@ async def test_lines_whose_model_is_gone_do_not_run_again(blobs: Blobs, tmp_path
     assert found(retry) == [("model_not_found", "body.model", None)]
 
 
+async def test_a_line_that_can_no_longer_be_read_does_not_run_again(
+    blobs: Blobs, tmp_path: Path
+) -> None:
+    made = await planned(blobs, tmp_path, line("a"))
+    torn = await blobs.put((await blobs.get(made.segments[0].extent))[:9] + b"\n")
+    source = SourceExtent(blob_id=torn.id, offset_bytes=0, size_bytes=10, numbers=[0])
+    retry = await plan(job(source, form=SourceForm.PLAN), blobs, folder=tmp_path)
+    assert found(retry) == [("invalid_request", None, None)]
+
+
 async def test_requests_whose_model_is_gone_run_again_to_their_error(
     blobs: Blobs, tmp_path: Path
 ) -> None:

@@ -47,7 +47,11 @@ class PlannedLines:
 
         Raises `ModelUntold`.
         """
-        line = decode_line(text)
+        try:
+            line = decode_line(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            # Its result said so the first time. It names no caller's line, and nothing to run.
+            return LineError("invalid_request", "A request can no longer be read.")
         if self._is_any_right:
             return CheckedLine(line.custom_id, self._choice.for_any(line.body), line.body)
         try:
