@@ -173,7 +173,8 @@ class LocalBlobs:
             return None
 
     def _keep_mark(self, mark: str) -> None:
-        temporary = self._temporary / f"{MARK_FILE}.{mark}"
+        # A name of its own: other servers of the same house may be doing the same.
+        temporary = self._temporary / self._new_id("mark_")
         with temporary.open("w") as file:
             file.write(mark + "\n")
             file.flush()
