@@ -14,7 +14,7 @@ import pytest
 from forebay.core.clock import Instant
 from forebay.store.blobs import Extent
 from forebay.store.database import StoreFailed
-from forebay.store.local_blobs import LocalBlobs
+from forebay.store.local_blobs import SYNC_BYTES, LocalBlobs
 from tests.fakes import CountingIds
 
 
@@ -64,6 +64,16 @@ async def test_a_blob_is_synced_before_it_has_its_name_and_its_folder_after(
         ("folder blobs", []),  # which names the folder that is new
         (f"folder {spread}", [blob.id]),
     ]
+
+
+async def test_a_large_blob_is_synced_while_it_is_written(
+    blobs: LocalBlobs, sync: WatchedSync
+) -> None:
+    writer = await blobs.create()
+    for _ in range(3):
+        await writer.write(bytes(SYNC_BYTES // 2))
+    assert [name for name, _ in sync.synced] == ["file blob_000000000000000000000000000000000001"]
+    await writer.abandon()
 
 
 async def test_a_blob_that_is_not_committed_cannot_be_read(blobs: LocalBlobs, folder: Path) -> None:
@@ -176,4 +186,7 @@ async def test_a_mark_is_on_disk_before_it_has_its_name(
     blobs: LocalBlobs, sync: WatchedSync
 ) -> None:
     await blobs.keep_mark("abc")
-    assert [name for name, _ in sync.synced] == ["file house.abc", "folder blobs"]
+    assert [name for name, _ in sync.synced] == [
+        "file mark_000000000000000000000000000000000001",
+        "folder blobs",
+    ]

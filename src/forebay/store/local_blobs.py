@@ -27,6 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MARK_FILE = "house"
+SYNC_BYTES = 1024 * 1024  # written to a blob before it is synced, and again
 LEFT_S = 86_400  # untouched for so long, a temporary file is nobody's any more
 
 
@@ -145,6 +146,13 @@ class LocalBlobs:
         os.rename(self._temporary / blob_id, path)
         self._sync_folder(path.parent)
 
+    def sync(self, file: BinaryIO) -> None:
+        """Have what was written of a file on disk before it is whole.
+
+        A large file that is synced at its end alone stalls every commit of the database meanwhile.
+        """
+        self._sync(file.fileno())
+
     def path(self, blob_id: str) -> Path:
         """Return where a blob of this id is kept once it is committed."""
         return self._folder / blob_id[-2:] / blob_id
@@ -203,6 +211,7 @@ class _LocalWriter:
         self._path = path
         self._opened: BinaryIO | None = None
         self._size_bytes = 0
+        self._unsynced_bytes = 0
         self._hash = hashlib.sha256()
 
     @property
@@ -228,7 +237,13 @@ class _LocalWriter:
 
     def _write(self, piece: bytes) -> None:
         self._hash.update(piece)
-        self._file().write(piece)
+        file = self._file()
+        file.write(piece)
+        self._unsynced_bytes += len(piece)
+        if self._unsynced_bytes >= SYNC_BYTES:
+            file.flush()
+            self._blobs.sync(file)
+            self._unsynced_bytes = 0
 
     def _discard(self) -> None:
         if self._opened is not None:

@@ -26,7 +26,7 @@ from forebay.settings import Settings
 from forebay.wiring.blobs import open_blobs
 from forebay.wiring.data_directory import SPILL_FOLDER, keep_private
 
-NICENESS = 10
+NICENESS = 19  # it gets what the server leaves: calls that somebody waits for go first
 TIDYING_S = 2.0
 """How long a child that is not wanted any more has to leave nothing behind."""
 
