@@ -10,7 +10,7 @@ from forebay.core.requests import RequestStatus
 from forebay.dialects.dialect import DialectName
 from forebay.dialects.replay import replayed_chat, replayed_response
 from forebay.dialects.turn import JsonObject
-from forebay.dialects.wire import DONE, decode_object, encode
+from forebay.dialects.wire import DONE, decode_kept, encode
 from forebay.lanes.admission import Caller
 from forebay.lanes.background import Background
 from forebay.lanes.stored_chats import StoredChats
@@ -53,7 +53,7 @@ class Repeats:
                 f"'{made_id}' was not stored or is deleted."
             ) from None
         if is_streamed:
-            await connection.send_events(self._replayed(decode_object(made), body))
+            await connection.send_events(self._replayed(decode_kept(made), body))
             await connection.end_events()
         else:
             await connection.send_json(made)
@@ -69,7 +69,7 @@ class Repeats:
             async for piece in events:
                 if piece == DONE and not has_begun:
                     # Its events are kept for a while only, its final object for longer.
-                    response = decode_object(await self._responses.get(caller, request_id))
+                    response = decode_kept(await self._responses.get(caller, request_id))
                     piece = replayed_response(response)
                 has_begun = True
                 await connection.send_events(piece)

@@ -28,7 +28,7 @@ from forebay.dialects.dialect import Call, DialectName
 from forebay.dialects.errors import openai_error
 from forebay.dialects.responses_history import input_items, output_of
 from forebay.dialects.turn import JsonObject
-from forebay.dialects.wire import decode_object, encode, payloads
+from forebay.dialects.wire import decode_kept, decode_object, encode, payloads
 from forebay.lanes.admission import Accepted, Admission, Context
 from forebay.lanes.contexts import Contexts
 from forebay.lanes.realtime import Realtime
@@ -197,7 +197,7 @@ class _Session:
                 for payload in payloads(piece):
                     await self._say(payload)
                     if payload.startswith(_ENDED_WELL):
-                        self._hold(accepted.call, context, decode_object(payload)["response"])
+                        self._hold(accepted.call, context, decode_kept(payload)["response"])
 
     async def _prepare(self, accepted: Accepted, context: Context | None) -> None:
         """Answer with nothing but an id, from which the next turn goes on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from forebay.dialects.turn import JsonObject
-from forebay.dialects.wire import decode_object
+from forebay.dialects.wire import decode_kept
 
 # What a message may have beside its content, by its role.
 _SHOWN = ("refusal", "tool_calls", "tool_call_id", "function_call", "reasoning_content")
@@ -13,12 +13,12 @@ _SHOWN = ("refusal", "tool_calls", "tool_call_id", "function_call", "reasoning_c
 
 def stored_chat(answer: bytes, metadata: Mapping[str, str]) -> JsonObject:
     """Return the `chat.completion` object with its metadata, which may have changed since."""
-    return {**decode_object(answer), "metadata": dict(metadata)}
+    return {**decode_kept(answer), "metadata": dict(metadata)}
 
 
 def asked_messages(chat_id: str, body: bytes) -> list[JsonObject]:
     """Return the messages of the request, oldest first, each with an id made from its place."""
-    messages = decode_object(body).get("messages")
+    messages = decode_kept(body).get("messages")
     assert isinstance(messages, list), "a chat was parsed before it was stored"
     return [_message(f"{chat_id}-{index}", message) for index, message in enumerate(messages)]
 

@@ -24,7 +24,7 @@ from forebay.dialects.messages import MessagesDialect
 from forebay.dialects.metadata import refuse_reserved, refuse_reserved_of_batch
 from forebay.dialects.responses_history import continued
 from forebay.dialects.turn import AnyTurn, JsonObject
-from forebay.dialects.wire import decode_object
+from forebay.dialects.wire import decode_kept
 from forebay.lanes.capabilities import check_capabilities
 from forebay.lanes.catalogue import Catalogue, Served
 from forebay.store.request_records import RequestRecord
@@ -158,7 +158,7 @@ class Admission:
         Raises `RequestRejected` when the configuration has changed so that it cannot run.
         """
         dialect = self._dialects[DialectName(request.dialect)].within(request.project_id)
-        body = decode_object(request.body)
+        body = decode_kept(request.body)
         turn, wishes = dialect.parse(body if context is None else context.body)
         served = self._served(turn)
         window = choose_window(request.lane, request.completion_window, served.model.windows)
@@ -202,7 +202,7 @@ class Admission:
         That needs no model: it works however the configuration has changed.
         """
         dialect = self._dialects[DialectName(request.dialect)].within(request.project_id)
-        body = decode_object(request.body)
+        body = decode_kept(request.body)
         return _recalled(request, body, dialect.wishes(body)), dialect
 
     def _served(self, turn: AnyTurn) -> Served:

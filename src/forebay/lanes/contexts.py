@@ -27,7 +27,7 @@ from forebay.dialects.responses_history import (
 )
 from forebay.dialects.responses_object import conversation_id
 from forebay.dialects.turn import JsonObject
-from forebay.dialects.wire import decode_object
+from forebay.dialects.wire import decode_kept
 from forebay.lanes.admission import Caller, Context
 from forebay.store.conversations import Conversations
 from forebay.store.request_records import RequestRecord
@@ -92,7 +92,7 @@ class Contexts:
         Raises what `of` does.
         """
         caller = Caller(project_id=request.project_id, key_id=request.key_id)
-        body = decode_object(request.body)
+        body = decode_kept(request.body)
         if request.previous_id is None:
             return await self.of(caller, body)
         *before, own = await self._chain(request.project_id, request.id)
@@ -200,7 +200,7 @@ class Contexts:
 
     async def _asked(self, caller: Caller, request: RequestRecord) -> list[JsonObject]:
         """Return the own input of a response, with what it referred to as far as that is left."""
-        body = decode_object(request.body)
+        body = decode_kept(request.body)
         found: dict[str, JsonObject] = {}
         for item_id in references(body):
             near = None if item_id in found else await self._near(caller, item_id)
@@ -221,10 +221,10 @@ def _check_whole(chain: list[RequestRecord]) -> None:
 
 
 def _answered(request: RequestRecord) -> list[JsonObject]:
-    return [] if request.answer is None else output_of(decode_object(request.answer))
+    return [] if request.answer is None else output_of(decode_kept(request.answer))
 
 
 def _items_of(request: RequestRecord) -> dict[str, JsonObject]:
     """Return the items of a response by their ids."""
-    items = [*input_items(request.id, decode_object(request.body)), *_answered(request)]
+    items = [*input_items(request.id, decode_kept(request.body)), *_answered(request)]
     return {str(item.get("id")): item for item in items}

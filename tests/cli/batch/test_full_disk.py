@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +24,14 @@ ROOM = 4096
 def room(size_bytes: int) -> Iterator[None]:
     """Let no file become larger: its first bytes are taken, as by a disk that becomes full."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The interpreter does not notice that what it keeps of a module is cut off.
+    keeps_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = keeps_none
 
 
 def calls_of(server: StandardServer) -> Server:

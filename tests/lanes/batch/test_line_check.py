@@ -8,6 +8,7 @@ import pytest
 
 from forebay.dialects.batches import LineError
 from forebay.dialects.turn import JsonObject
+from forebay.dialects.wire import MAX_BRACKETS
 from forebay.lanes.batch.line_check import LineChecker
 from forebay.lanes.batch.lines import MAX_LINE_BYTES
 from forebay.lanes.batch.model_choice import CheckedLine, ModelUntold
@@ -130,3 +131,8 @@ def test_a_model_that_an_engine_may_still_tell_of_is_no_error() -> None:
 
 def test_a_model_that_is_there_waits_for_no_engine() -> None:
     assert isinstance(check(GOOD, is_untold=True), CheckedLine)
+
+
+def test_a_line_with_too_many_brackets_is_wrong() -> None:
+    many = GOOD.replace(b'"tiny"', b'"tiny","a":[' + b"[]," * MAX_BRACKETS + b"1]")
+    assert error_of(many) == ("invalid_json_line", None)

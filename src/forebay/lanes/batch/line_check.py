@@ -10,7 +10,7 @@ import msgspec
 
 from forebay.dialects.batches import LineError
 from forebay.dialects.turn import JsonObject
-from forebay.dialects.wire import is_too_deep
+from forebay.dialects.wire import MAX_BRACKETS, has_too_many_brackets, is_too_deep
 from forebay.lanes.batch.lines import MAX_LINE_BYTES
 from forebay.lanes.batch.model_choice import CheckedLine, ModelChoice, WrongLine
 from forebay.lanes.batch.plan_job import PlanJob
@@ -81,6 +81,9 @@ _decode = msgspec.json.Decoder().decode
 def _decoded(text: bytes) -> JsonObject:
     if len(text) > MAX_LINE_BYTES:
         raise WrongLine("line_too_long", f"This line is longer than {MAX_LINE_BYTES} bytes.")
+    if has_too_many_brackets(text):
+        message = f"This line has more than {MAX_BRACKETS} arrays and objects."
+        raise WrongLine("invalid_json_line", message)
     try:
         line = _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError):
