@@ -92,15 +92,16 @@ async def _end(process: Process, *, within_s: float) -> None:
     """Return when the child is gone; it is asked first, by the end of its stdin."""
     assert process.stdin
     process.stdin.close()
+    ending = asyncio.create_task(process.wait())
     try:
-        async with asyncio.timeout(within_s):
-            await process.wait()
-    except TimeoutError:
-        pass
+        # No `asyncio.timeout`: in a task that is being cancelled, Python 3.11.2 raises that
+        # cancellation again where the time is over, and nobody would wait for the child.
+        await asyncio.wait({ending}, timeout=within_s)
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-    await process.wait()
+        if not ending.done():
+            with suppress(ProcessLookupError):
+                process.kill()
+    await ending
 
 
 def _read(told: bytes) -> PlanningAnswer:
